@@ -1,0 +1,1 @@
+"""ELK Vision: logs in, logs found."""

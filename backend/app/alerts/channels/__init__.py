@@ -1,0 +1,1 @@
+"""Delivery of notifications, one file per channel."""

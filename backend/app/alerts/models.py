@@ -1,0 +1,1 @@
+"""The models of alerts, private to it."""

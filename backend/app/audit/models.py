@@ -1,0 +1,1 @@
+"""The models of audit, private to it."""

@@ -1,0 +1,1 @@
+"""elkv, a command line that speaks HTTP only."""

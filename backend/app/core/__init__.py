@@ -1,0 +1,1 @@
+"""Shared ground without domain: errors, ids, clock, scope, database, problem responses."""

@@ -1,0 +1,1 @@
+"""Dashboards, panels, variables, share links."""

@@ -1,0 +1,1 @@
+"""The models of dashboards, private to it."""

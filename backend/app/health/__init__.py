@@ -1,0 +1,1 @@
+"""Probes for people, load balancers and Kubernetes."""

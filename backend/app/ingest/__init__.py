@@ -1,0 +1,1 @@
+"""The ASGI edge and the shipper."""

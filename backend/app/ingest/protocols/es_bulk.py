@@ -1,0 +1,1 @@
+"""The Elasticsearch bulk API's bytes as records."""

@@ -1,0 +1,1 @@
+"""GELF messages as records."""

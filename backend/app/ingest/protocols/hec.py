@@ -1,0 +1,1 @@
+"""Splunk HEC events as records."""

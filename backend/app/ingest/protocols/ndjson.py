@@ -1,0 +1,1 @@
+"""NDJSON, JSON arrays, single objects and text lines as records."""

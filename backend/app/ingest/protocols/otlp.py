@@ -1,0 +1,1 @@
+"""OTLP logs as records."""

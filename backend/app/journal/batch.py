@@ -1,0 +1,91 @@
+"""What one journal entry holds: the records of one request, as received.
+
+Layout: version byte and length of the header (`<BI`); header as JSON; the lines joined by newlines. The header is
+small and read once a batch; lines stay bytes from the socket to the shipper.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.core.errors import Broken
+from app.core.ids import OrgId, uuid_text
+
+VERSION = 1
+_PREFIX = struct.Struct("<BI")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one request of one organisation.
+
+    `lines`: each one record's bytes, without a newline: the text of a JSON object, or plain text
+    where `is_text`. `bad` gives the reason code of the lines that could not be read: they go to
+    quarantine. `ids` and `indices` are as long as `lines`, or `None` when the protocol has none;
+    an id given here is the sent id, and an `id` inside the line an ordinary attribute.
+    Line i without a sent id becomes the record `id_of(i)`.
+    """
+
+    org_id: OrgId
+    received_ns: int
+    first_id: int  # of a run of UUIDv7 (core.ids.uuid7_run)
+    protocol: str  # ndjson, es_bulk, replay, …
+    lines: list[bytes]
+    stream: str = ""  # asked for by the sender; empty: none
+    is_text: bool = False
+    ids: list[str | None] | None = None
+    indices: list[str | None] | None = None
+    bad: dict[int, str] = field(default_factory=dict)
+
+    def id_of(self, index: int) -> str:
+        """The id that is made for a line without one."""
+        return uuid_text(self.first_id + index)
+
+
+def encode(batch: Batch) -> bytes:
+    """The bytes of a journal entry."""
+    header: dict[str, Any] = {
+        "org": str(batch.org_id),
+        "at": batch.received_ns,
+        "first": f"{batch.first_id:x}",
+        "protocol": batch.protocol,
+        "count": len(batch.lines),
+    }
+    if batch.stream:
+        header["stream"] = batch.stream
+    if batch.is_text:
+        header["text"] = True
+    if batch.ids is not None:
+        header["ids"] = batch.ids
+    if batch.indices is not None:
+        header["indices"] = batch.indices
+    if batch.bad:
+        header["bad"] = list(batch.bad.items())
+    head = orjson.dumps(header)
+    return b"".join((_PREFIX.pack(VERSION, len(head)), head, b"\n".join(batch.lines)))
+
+
+def decode(data: bytes) -> Batch:
+    """The batch of `encode`'s bytes; `Broken` for a version that this release does not know."""
+    version, head_bytes = _PREFIX.unpack_from(data)
+    if version != VERSION:
+        raise Broken(f"journal entry has version {version}, this release reads {VERSION}")
+    start = _PREFIX.size + head_bytes
+    header = orjson.loads(data[_PREFIX.size : start])
+    return Batch(
+        org_id=OrgId(UUID(header["org"])),
+        received_ns=header["at"],
+        first_id=int(header["first"], 16),
+        protocol=header["protocol"],
+        lines=data[start:].split(b"\n") if header["count"] else [],
+        stream=header.get("stream", ""),
+        is_text=header.get("text", False),
+        ids=header.get("ids"),
+        indices=header.get("indices"),
+        bad=dict(header.get("bad", ())),
+    )

@@ -1,0 +1,1 @@
+"""The bus from the shipper to tails and watchers."""

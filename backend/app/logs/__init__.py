@@ -1,0 +1,1 @@
+"""Search: the one way to ask the store a question."""

@@ -1,0 +1,1 @@
+"""The models of logs, private to it."""

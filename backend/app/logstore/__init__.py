@@ -1,0 +1,1 @@
+"""What a record is, what a store promises, and the stores."""

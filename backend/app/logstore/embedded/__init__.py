@@ -1,0 +1,1 @@
+"""The embedded store: tantivy indices beside compressed source blocks."""

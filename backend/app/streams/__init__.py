@@ -1,0 +1,1 @@
+"""Where records go, how long they stay, how they are parsed."""

@@ -1,0 +1,1 @@
+"""How ELK Vision shows itself: logging, metrics, request ids."""

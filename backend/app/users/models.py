@@ -1,0 +1,1 @@
+"""The models of users, private to it."""
