@@ -1,0 +1,38 @@
+"""UUIDv7 as RFC 9562 has them, and runs of them."""
+
+from uuid import UUID
+
+from app.core.ids import uuid7, uuid7_run, uuid_text
+
+
+def test_version_variant_and_time_stand_where_the_rfc_puts_them() -> None:
+    made = uuid7(unix_ms=0x0123_4567_89AB)
+
+    assert made.version == 7
+    assert made.variant == "specified in RFC 4122"
+    assert made.int >> 80 == 0x0123_4567_89AB
+
+
+def test_a_later_millisecond_sorts_after_an_earlier_one_as_text() -> None:
+    assert str(uuid7(unix_ms=1_700_000_000_000)) < str(uuid7(unix_ms=1_700_000_000_001))
+
+
+def test_two_calls_never_give_the_same() -> None:
+    assert len({uuid7(unix_ms=1) for _ in range(1000)}) == 1000
+
+
+def test_a_run_counts_up_and_stays_a_uuid7() -> None:
+    for _ in range(200):
+        first = uuid7_run(1_700_000_000_000)
+        last = UUID(int=first + 2**31 - 1)
+
+        assert UUID(int=first).version == last.version == 7
+        assert UUID(int=first).variant == last.variant == "specified in RFC 4122"
+        assert first >> 80 == last.int >> 80 == 1_700_000_000_000
+
+
+def test_the_text_of_an_integer_is_the_canonical_one() -> None:
+    first = uuid7_run(1)
+
+    assert uuid_text(first) == str(UUID(int=first))
+    assert uuid_text(0) == "00000000-0000-0000-0000-000000000000"
