@@ -1,1 +1,39 @@
 """The models of audit, private to it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from typing_extensions import override
+
+from app.core.clock import utc_now
+from app.core.tenancy import TenantManager, TenantModel
+
+
+class AuditEntryManager(TenantManager["AuditEntry"]):
+    """Audit entries are added and read."""
+
+
+class AuditEntry(TenantModel):
+    """Who did what to which thing. Written once, never changed."""
+
+    at = models.DateTimeField(default=utc_now, editable=False)
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.CharField(max_length=64)
+    action = models.CharField(max_length=64)
+    subject_kind = models.CharField(max_length=64)
+    subject_id = models.CharField(max_length=64)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+
+    objects: ClassVar[AuditEntryManager] = AuditEntryManager()
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["organisation", "-id"], name="audit_newest")]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_kind} {self.subject_id}"

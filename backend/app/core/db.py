@@ -1,0 +1,50 @@
+"""Transactions that mean the same on every database of ours."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.utils import OperationalError
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_FIRST_PAUSE_SECONDS = 0.02
+
+
+def atomic() -> AbstractContextManager[None]:
+    """All or nothing: `with atomic(): …`.
+
+    Short, and without network inside; nothing may catch an IntegrityError in it, because there are
+    no savepoints everywhere. What follows from a commit goes into `after_commit`.
+    """
+    return transaction.atomic()
+
+
+def run_atomic(work: Callable[[], T]) -> T:
+    """`work` in a transaction, again when another writer was in the way: it must be repeatable."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            with atomic():
+                return work()
+        except OperationalError as error:
+            if attempt == _ATTEMPTS - 1 or not is_transient(error):
+                raise
+        # Chance keeps two writers from meeting again; nothing secret depends on it.
+        time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
+    raise AssertionError("the last attempt returns or raises")
+
+
+def after_commit(work: Callable[[], None]) -> None:
+    """Runs `work` once the surrounding transaction is on disk; at once when there is none."""
+    transaction.on_commit(work)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed if tried again."""
+    return "database is locked" in str(error)

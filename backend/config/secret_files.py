@@ -1,0 +1,67 @@
+"""Secrets that are made once, on the first start, and kept under DATA_DIR with mode 600."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+_KEY_BITS = 2048
+_PUBLIC_EXPONENT = 65_537
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in `path`; made there first if there is none.
+
+    Several processes may start at once: one of them wins, and all of them return its secret.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_unless_there(path, make())
+    return path.read_text(encoding="ascii").strip()
+
+
+def new_secret_key() -> str:
+    """Django's SECRET_KEY."""
+    return secrets.token_urlsafe(48)
+
+
+def new_rsa_key() -> str:
+    """A private key for RS256, as PEM."""
+    key = rsa.generate_private_key(public_exponent=_PUBLIC_EXPONENT, key_size=_KEY_BITS)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode("ascii")
+
+
+def public_key_of(private_pem: str) -> str:
+    """The public half of a private key, as PEM."""
+    key = serialization.load_pem_private_key(private_pem.encode("ascii"), password=None)
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode("ascii")
+    )
+
+
+def _write_unless_there(path: Path, text: str) -> None:
+    # mkstemp makes files of mode 600; link() fails if another process was first.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        Path(temporary).unlink()

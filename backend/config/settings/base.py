@@ -1,0 +1,175 @@
+"""The embedded default: everything under DATA_DIR, nothing to install, safe as it comes.
+
+The other settings extend this one. Whatever a deployment may want to change is read from the
+environment here, so that the others hold only what differs by kind of environment.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from config.database import database_from_env
+from config.env import Env
+from config.secret_files import kept_secret, new_rsa_key, new_secret_key, public_key_of
+
+env = Env(os.environ)
+
+BACKEND_DIR = Path(__file__).resolve().parents[2]
+REPOSITORY_DIR = BACKEND_DIR.parent
+VERSION = "0.1.0"
+
+# ── Where things are kept ─────────────────────────────────────────────────────────────────────
+DATA_DIR = env.path("DATA_DIR", REPOSITORY_DIR / "data")
+SECRETS_DIR = DATA_DIR / "secrets"
+RUN_DIR = env.path("RUN_DIR", DATA_DIR / "run")  # sockets and metrics: may be lost at any time
+METRICS_DIR = RUN_DIR / "metrics"
+BROKER_DIR = DATA_DIR / "broker"
+
+LOG_STORE = env.choice("LOG_STORE", "embedded", ("embedded", "memory"))
+LOGS_DIR = env.path("LOGS_DIR", DATA_DIR / "logs")
+RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1)
+JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
+JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
+
+# ── Django ────────────────────────────────────────────────────────────────────────────────────
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.find("SECRET_KEY") or kept_secret(SECRETS_DIR / "secret_key", new_secret_key)
+# Host is not used to build any link, and a newcomer reaches the service by whatever name works.
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+LANGUAGE_CODE = "en"
+
+DATABASES = {"default": database_from_env(env, DATA_DIR)}
+DEFAULT_AUTO_FIELD = "app.core.fields.UUIDAutoField"
+MIGRATION_MODULES = {
+    name: f"third_party_migrations.{name}" for name in ("admin", "auth", "contenttypes")
+}
+SILENCED_SYSTEM_CHECKS = ["models.W027"]  # check constraints: validated in code, not by MongoDB
+
+INSTALLED_APPS = [
+    "config.apps.Admin",
+    "config.apps.Auth",
+    "config.apps.ContentTypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "app.core",
+    "app.audit",
+    "app.users",
+    "app.streams",
+    "app.ingest",
+    "app.logs",
+    "app.health",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+# One web process on the embedded default: its own memory is shared enough for rate limits.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Static files come from the apps' own folders; production collects and compresses them.
+STATIC_URL = "static/"
+STATIC_ROOT = env.path("STATIC_ROOT", BACKEND_DIR / "staticfiles")
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# ── People and tokens ─────────────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["app.users.hashers.Argon2id"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+JWT_PRIVATE_KEY = env.find("JWT_PRIVATE_KEY") or kept_secret(
+    SECRETS_DIR / "jwt_private_key.pem", new_rsa_key
+)
+SIMPLE_JWT = {
+    "ALGORITHM": "RS256",
+    "SIGNING_KEY": JWT_PRIVATE_KEY,
+    "VERIFYING_KEY": public_key_of(JWT_PRIVATE_KEY),
+    "ISSUER": "elk-vision",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+}
+REGISTRATION_RATE = env.text("REGISTRATION_RATE", "20/hour")
+LOGIN_FAILURES_PER_MINUTE = env.integer("LOGIN_FAILURES_PER_MINUTE", 10, least=1)
+# How many proxies of ours stand in front and write X-Forwarded-For; 0: the peer's address counts.
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
+
+# ── HTTP ──────────────────────────────────────────────────────────────────────────────────────
+WEB_THREADS = env.integer("WEB_THREADS", 16, least=1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024**2  # of config requests; logs do not pass through Django
+HEALTH_CHECK_TIMEOUT = env.seconds("HEALTH_CHECK_TIMEOUT", 2.0)
+METRICS_TOKEN = env.find("METRICS_TOKEN")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "DEFAULT_VERSION": "v1",
+}
+
+# ── Background jobs ───────────────────────────────────────────────────────────────────────────
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "data_folder_in": str(BROKER_DIR / "messages"),
+        "data_folder_out": str(BROKER_DIR / "messages"),
+        "control_folder": str(BROKER_DIR / "control"),
+    }
+    if CELERY_BROKER_URL.startswith("filesystem:")
+    else {}
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_ENABLE_UTC = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE_FILENAME = str(RUN_DIR / "beat-schedule")

@@ -1,0 +1,12 @@
+"""For tests: a data directory of their own, gone afterwards, and cheap password hashes."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if not os.environ.get("DATA_DIR"):
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="elk-vision-tests-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
+
+from config.settings.base import *
