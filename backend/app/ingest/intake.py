@@ -1,0 +1,167 @@
+"""The one way from decoded records into the journal, for every protocol that speaks HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from app.core.clock import Clock
+from app.core.errors import Full, OverLimit
+from app.core.ids import OrgId, uuid7_run
+from app.ingest.admission import BodyMemory, BodyShare, Limits, read_body
+from app.ingest.decode import decode, split_encodings
+from app.ingest.protocols.records import MIB, Records
+from app.ingest.requests import Headers
+from app.ingest.responses import Receive
+from app.journal.batch import Batch, encode
+
+T = TypeVar("T")
+
+# A body up to this size is decoded and checked on the event loop: that takes a few milliseconds
+# and a thread would compete for the interpreter all the same.
+INLINE_BYTES = MIB
+INLINE_ENCODED_BYTES = 32 * 1024
+# One entry of the journal is read and shipped as a whole.
+ENTRY_BYTES = 8 * MIB
+INDEXED_POLL_SECONDS = 0.02
+
+
+class JournalWriter(Protocol):
+    """Keeps payloads, all or none; durable when it returns the number of the last one."""
+
+    async def append(self, payloads: Sequence[bytes]) -> int: ...
+
+
+ShippedNumber = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is durable: the number of its last journal entry, and the first id of its run."""
+
+    number: int | None  # None: there was nothing to keep
+    first_id: int
+
+
+class Intake:
+    """Bodies in, journal entries out. For one event loop.
+
+    `shipped_number` says up to which journal entry everything can be found by every process.
+    """
+
+    def __init__(
+        self, journal: JournalWriter, shipped_number: ShippedNumber, limits: Limits, clock: Clock
+    ) -> None:
+        self.limits = limits
+        self.clock = clock
+        self._journal = journal
+        self._shipped_number = shipped_number
+        self._memory = BodyMemory(limits.held_bytes)
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="ingest-decode")
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def share_of_memory(self) -> AbstractContextManager[BodyShare]:
+        """The memory for one request: hold it from the body to the answer."""
+        return self._memory.share()
+
+    async def body(self, receive: Receive, headers: Headers, share: BodyShare) -> bytes:
+        """The decoded body."""
+        encodings = split_encodings(headers.get("content-encoding", ""))
+        sent = await read_body(receive, headers, share, self.limits)
+        if not encodings:
+            return sent
+        decoded = await self._run(
+            lambda: self._decode(sent, encodings), size=len(sent), inline=INLINE_ENCODED_BYTES
+        )
+        share.grow_to(len(sent) + len(decoded))
+        return decoded
+
+    def _decode(self, sent: bytes, encodings: tuple[str, ...]) -> bytes:
+        return decode(sent, encodings, max_bytes=self.limits.body.body_bytes)
+
+    async def parse(self, body: bytes, parse: Callable[[bytes], T]) -> T:
+        """Runs a pure parser over a body, in a thread when it is a big one."""
+        return await self._run(lambda: parse(body), size=len(body))
+
+    async def keep(
+        self,
+        org_id: OrgId,
+        records: Records,
+        *,
+        protocol: str,
+        stream: str = "",
+    ) -> Kept:
+        """Makes records durable; `OverLimit` when the journal has no room, nothing kept then."""
+        now_ns = self.clock.now_ns()
+        first_id = uuid7_run(now_ns // 1_000_000)
+        if not records.lines:
+            return Kept(None, first_id)
+        whole = Batch(
+            org_id=org_id,
+            received_ns=now_ns,
+            first_id=first_id,
+            protocol=protocol,
+            lines=records.lines,
+            stream=stream,
+            ids=records.ids,
+            indices=records.indices,
+            bad=records.bad,
+        )
+        size = sum(map(len, records.lines))
+        payloads = await self._run(
+            lambda: [encode(batch) for batch in in_pieces(whole, size)], size=size
+        )
+        try:
+            number = await self._journal.append(payloads)
+        except Full as full:
+            raise OverLimit(
+                full.detail, code=full.code, retry_after_seconds=full.retry_after_seconds or 1
+            ) from full
+        return Kept(number, first_id)
+
+    async def wait_until_indexed(self, number: int) -> bool:
+        """Whether everything up to a journal entry can be found; waits for it, but not for ever."""
+        deadline = self.clock.monotonic() + self.limits.indexed_seconds
+        while self._shipped_number() < number:
+            if self.clock.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(INDEXED_POLL_SECONDS)
+        return True
+
+    async def _run(self, work: Callable[[], T], *, size: int, inline: int = INLINE_BYTES) -> T:
+        if size <= inline:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def in_pieces(batch: Batch, size: int) -> list[Batch]:
+    """A batch as several that fit an entry each, with the same ids."""
+    if size <= ENTRY_BYTES:
+        return [batch]
+    pieces: list[Batch] = []
+    start = held = 0
+    for index, line in enumerate(batch.lines):
+        if held and held + len(line) > ENTRY_BYTES:
+            pieces.append(_piece(batch, start, index))
+            start, held = index, 0
+        held += len(line)
+    pieces.append(_piece(batch, start, len(batch.lines)))
+    return pieces
+
+
+def _piece(batch: Batch, start: int, end: int) -> Batch:
+    return replace(
+        batch,
+        first_id=batch.first_id + start,
+        lines=batch.lines[start:end],
+        ids=batch.ids[start:end] if batch.ids else None,
+        indices=batch.indices[start:end] if batch.indices else None,
+        bad={index - start: code for index, code in batch.bad.items() if start <= index < end},
+    )

@@ -1,0 +1,205 @@
+"""Is this line the text of a JSON object, and where in a body does each JSON value end?
+
+Lines are kept as they came; they are parsed here only to see whether they can be read. orjson
+decides at a microsecond a line; what it refuses and Python's parser reads (numbers beyond a double,
+lone surrogates, NaN) is a record all the same.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.core.errors import Invalid
+from app.ingest.protocols.records import MIB, Unreadable
+
+_SPACE = " \t\n\r"
+_NOT_SPACE = re.compile(rb"[^ \t\n\r]")
+_SPACE_RUN = re.compile(r"[ \t\n\r]*")
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+_NEWLINES = str.maketrans("\n\r", "  ")
+
+_SLICE = 1_000
+
+# Numbers stay text: an integer of a million digits costs no more than its length.
+_LENIENT = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+
+NOT_AN_OBJECT = Unreadable("not_an_object", "a record is a JSON object")
+TOO_DEEP = Unreadable("too_deep", "the JSON is nested too deeply to be read")
+
+
+def first_byte(body: bytes) -> bytes:
+    """The first byte that is not white space; empty when there is none."""
+    found = _NOT_SPACE.search(body)
+    return found.group() if found else b""
+
+
+def are_objects(lines: Sequence[bytes]) -> bool:
+    """Whether orjson reads every line as an object: the fast way, many lines at once."""
+    try:
+        # In slices, because the interpreter serves no other thread in the middle of one.
+        return all(
+            set(map(type, map(orjson.loads, lines[start : start + _SLICE]))) == {dict}
+            for start in range(0, len(lines), _SLICE)
+        )
+    except orjson.JSONDecodeError:
+        return False
+
+
+def why_unreadable(line: bytes) -> Unreadable | None:
+    """Why a line is not the text of a JSON object; `None` when it is one."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _why_python_refuses(line)
+    return None if isinstance(value, dict) else NOT_AN_OBJECT
+
+
+def _why_python_refuses(line: bytes) -> Unreadable | None:
+    try:
+        value: Any = _LENIENT.decode(line.decode("utf-8", "surrogatepass"))
+    except UnicodeDecodeError as error:
+        return Unreadable("invalid_utf8", f"byte {error.start + 1} is not UTF-8")
+    except json.JSONDecodeError as error:
+        return Unreadable("invalid_json", _words(error))
+    except RecursionError:
+        return TOO_DEEP
+    return None if isinstance(value, dict) else NOT_AN_OBJECT
+
+
+def _words(error: json.JSONDecodeError) -> str:
+    return (
+        f"{error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')} at character {error.pos + 1}"
+    )
+
+
+class Value(NamedTuple):
+    """One JSON value of a body, on one line; `line` is `None` when it is over the limit."""
+
+    line: bytes | None
+    size: int
+    problem: Unreadable | None = None
+
+
+def split_values(body: bytes, *, value_bytes: int) -> Iterator[Value]:
+    """The elements of one JSON array, or JSON values that follow one another, each as it was sent.
+
+    Line breaks between tokens become spaces. Works through a window, so that no value over
+    `value_bytes` is ever built. Raises `Invalid` where the text stops being JSON.
+    """
+    start = len(body) - len(body.lstrip())
+    is_array = body[start : start + 1] == b"["
+    splitter = _Splitter(body, start + is_array, value_bytes)
+    yield from splitter.elements() if is_array else splitter.values()
+
+
+class _Splitter:
+    """A window of text that moves over the body, and a place in it."""
+
+    def __init__(self, body: bytes, offset: int, value_bytes: int) -> None:
+        self._body = body
+        self._value_bytes = value_bytes
+        self._window_bytes = value_bytes + MIB
+        self._open(offset)
+
+    def _open(self, offset: int) -> None:
+        self._offset = offset
+        end = offset + self._window_bytes
+        self._is_last = end >= len(self._body)
+        try:
+            self._text, _ = codecs.utf_8_decode(
+                self._body[offset:end], "surrogatepass", self._is_last
+            )
+        except UnicodeDecodeError as error:
+            raise Invalid(
+                f"byte {offset + error.start + 1} of the body is not UTF-8", code="invalid_utf8"
+            ) from error
+        self._at = 0
+
+    def _slide(self) -> None:
+        """Opens the window where we are."""
+        self._open(self._offset + self._bytes_before(self._at))
+
+    def _bytes_before(self, place: int) -> int:
+        return len(self._text[:place].encode("utf-8", "surrogatepass"))
+
+    def _peek(self) -> str:
+        """The next character that is not white space; empty at the end of the body."""
+        while True:
+            found = _SPACE_RUN.match(self._text, self._at)
+            self._at = found.end() if found else self._at
+            if self._at < len(self._text) or self._is_last:
+                return self._text[self._at : self._at + 1]
+            self._slide()
+
+    def _fail(self, words: str) -> Invalid:
+        place = self._offset + self._bytes_before(self._at)
+        return Invalid(f"the body is not JSON: {words} at byte {place + 1}", code="invalid_json")
+
+    def values(self) -> Iterator[Value]:
+        while self._peek():
+            yield self._value()
+
+    def elements(self) -> Iterator[Value]:
+        if self._peek() == "]":
+            self._at += 1
+        else:
+            yield self._value()
+            while self._peek() == ",":
+                self._at += 1
+                self._peek()
+                yield self._value()
+            if self._peek() != "]":
+                raise self._fail("expected ',' or ']'")
+            self._at += 1
+        if self._peek():
+            raise self._fail("expected nothing after the array")
+
+    def _value(self) -> Value:
+        try:
+            value, end = _LENIENT.raw_decode(self._text, self._at)
+        except json.JSONDecodeError as error:
+            return self._value_over_the_edge(error)
+        except RecursionError:
+            return self._skip(TOO_DEEP)
+        if end == len(self._text) and not self._is_last and self._at:
+            # A number that ends with the window may go on behind it.
+            self._slide()
+            return self._value()
+        line = self._text[self._at : end].translate(_NEWLINES).encode("utf-8", "surrogatepass")
+        self._at = end
+        problem = None if isinstance(value, dict) else NOT_AN_OBJECT
+        return Value(line if len(line) <= self._value_bytes else None, len(line), problem)
+
+    def _value_over_the_edge(self, error: json.JSONDecodeError) -> Value:
+        if self._is_last:
+            raise Invalid(f"the body is not JSON: {_words(error)}", code="invalid_json") from error
+        if self._at:
+            self._slide()
+            return self._value()
+        skipped = self._skip(None)
+        if skipped.line is not None:
+            raise Invalid(f"the body is not JSON: {_words(error)}", code="invalid_json") from error
+        return skipped
+
+    def _skip(self, problem: Unreadable | None) -> Value:
+        """Passes over a value that cannot be built, by counting its brackets."""
+        start = self._offset + self._bytes_before(self._at)
+        depth = 0
+        for found in _STRING_OR_BRACKET.finditer(self._body, start):
+            token = found.group()
+            if token in (b"[", b"{"):
+                depth += 1
+            elif token in (b"]", b"}"):
+                depth -= 1
+            if depth <= 0:
+                raw = self._body[start : found.end()]
+                self._open(found.end())
+                line = raw.translate(None, b"\n\r") if len(raw) <= self._value_bytes else None
+                return Value(line, len(raw), problem)
+        raise self._fail("a value has no end")

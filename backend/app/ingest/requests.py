@@ -1,0 +1,69 @@
+"""A request as the edge sees it: path, parameters, headers, and a body that is read with limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.ingest.responses import ASGIScope
+
+Headers = Mapping[str, str]
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_MAX_PARAMETERS = 100
+
+
+class Request:
+    """What was asked, without the body. Header names are in lower case."""
+
+    __slots__ = ("headers", "host", "http_version", "id", "method", "parameters", "path")
+
+    def __init__(self, scope: ASGIScope) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.http_version: str = scope.get("http_version", "1.1")
+        self.headers = read_headers(scope)
+        self.parameters = _parameters(scope.get("query_string", b""))
+        self.id = request_id(self.headers)
+        self.host = self.headers.get("host", "")
+
+
+def read_headers(scope: ASGIScope) -> dict[str, str]:
+    """Headers by lower-case name; one sent several times is joined by commas."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_text in scope["headers"]:
+        name, text = raw_name.decode("latin-1"), raw_text.decode("latin-1")
+        headers[name] = f"{headers[name]},{text}" if name in headers else text
+    return headers
+
+
+def request_id(headers: Headers) -> str:
+    """The sender's own request id where it is a sane one, else a new one."""
+    sent = headers.get("x-request-id", "")
+    return sent if _SANE_REQUEST_ID.fullmatch(sent) else str(uuid7())
+
+
+def _parameters(query_string: bytes) -> dict[str, str]:
+    """The parameters of the query; of one sent several times the last. Too many: none at all."""
+    if not query_string:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError:
+        return {}
+    return dict(pairs)
+
+
+def content_length(headers: Headers) -> int | None:
+    """The announced length of the body; `None` when it is not announced."""
+    text = headers.get("content-length")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise Invalid("the content length is not a number", code="invalid_content_length")
+    return int(text)

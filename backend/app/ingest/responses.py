@@ -1,0 +1,128 @@
+"""Answers of the edge: ASGI messages, problem+json, and the errors that only HTTP knows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from app.core.errors import ElkError, Refused
+
+ASGIScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+
+
+class HttpRefused(Refused):
+    """A refusal with headers of its own."""
+
+    def __init__(
+        self, detail: str, *, code: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, code=code)
+        self.headers = dict(headers or {})
+
+
+class MethodNotAllowed(HttpRefused):
+    """405: the path is there, the method is not; `Allow` says which are."""
+
+    status = 405
+    title = "Method not allowed"
+    default_code = "method_not_allowed"
+
+
+class NotAcceptable(HttpRefused):
+    """406: as Elasticsearch answers a content type that it does not know."""
+
+    status = 406
+    title = "Not acceptable"
+    default_code = "not_acceptable"
+
+
+class TooSlow(HttpRefused):
+    """408: the body did not arrive in time."""
+
+    status = 408
+    title = "Request timeout"
+    default_code = "request_timeout"
+    permanent = False
+
+
+class LengthRequired(HttpRefused):
+    """411: a body whose end nobody named."""
+
+    status = 411
+    title = "Length required"
+    default_code = "length_required"
+
+
+class UnsupportedMedia(HttpRefused):
+    """415: a content type or encoding that is not spoken here."""
+
+    status = 415
+    title = "Unsupported media type"
+    default_code = "unsupported_media_type"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole HTTP answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = JSON
+    headers: Sequence[tuple[str, str]] = field(default=())
+
+
+def json_answer(status: int, value: Any, *, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+    """A value as compact JSON."""
+    return Answer(status, orjson.dumps(value), JSON, headers)
+
+
+def error_headers(error: ElkError) -> list[tuple[str, str]]:
+    """The headers that belong to an error, in whatever form its body is."""
+    headers = list(error.headers.items()) if isinstance(error, HttpRefused) else []
+    if error.retry_after_seconds is not None:
+        headers.append(("Retry-After", str(error.retry_after_seconds)))
+    return headers
+
+
+def problem_answer(
+    error: ElkError, *, request_id: str, headers: Sequence[tuple[str, str]] = ()
+) -> Answer:
+    """An error as RFC 9457 problem+json."""
+    problem = {
+        "type": f"urn:elkv:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        "errors": [
+            {"field": one.field, "code": one.code, "detail": one.detail, **one.extra}
+            for one in error.errors
+        ],
+    }
+    return Answer(
+        error.status, orjson.dumps(problem), PROBLEM_JSON, [*error_headers(error), *headers]
+    )
+
+
+async def send_answer(
+    send: Send, answer: Answer, *, request_id: str, is_head: bool = False
+) -> None:
+    """Sends a whole answer; to HEAD without its body, but with its length."""
+    headers = [
+        (b"content-type", answer.content_type.encode("latin-1")),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-request-id", request_id.encode("latin-1")),
+    ]
+    headers += [(name.encode("latin-1"), text.encode("latin-1")) for name, text in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})

@@ -1,0 +1,107 @@
+"""The edge behind a real uvicorn on a random port of the loopback, with a real journal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import uvicorn
+
+from app.core.clock import SYSTEM_CLOCK
+from app.core.errors import Unauthenticated
+from app.core.ids import OrgId
+from app.core.scope import Actor, ActorKind, Permission, Scope
+from app.ingest.admission import Limits
+from app.ingest.auth import CachedAuthenticator, Credential
+from app.ingest.edge import Edge, build
+from app.journal.batch import Batch, decode
+from app.journal.committer import GroupCommitter
+from app.journal.journal import Journal
+
+ACME = OrgId(UUID("0193a000-0000-7000-8000-00000000000a"))
+GLOBEX = OrgId(UUID("0193a000-0000-7000-8000-00000000000b"))
+ALICES_KEY = "elkv_alice_0123456789abcdef"
+BOBS_KEY = "elkv_bob_0123456789abcdef"
+CHARLIES_KEY = "elkv_charlie_0123456789abcdef"
+
+
+def scope_of(org_id: OrgId, name: str, *permissions: Permission) -> Scope:
+    return Scope(org_id, Actor(ActorKind.API_KEY, name), frozenset(permissions))
+
+
+PEOPLE = {
+    ALICES_KEY: scope_of(ACME, "alice", Permission.INGEST),
+    BOBS_KEY: scope_of(ACME, "bob", Permission.SEARCH),
+    CHARLIES_KEY: scope_of(GLOBEX, "charlie", Permission.INGEST),
+}
+
+
+def look_up(credential: Credential) -> Scope:
+    """The accounts of the named cast, in a dictionary."""
+    try:
+        return PEOPLE[credential.secret]
+    except KeyError:
+        raise Unauthenticated("the API key is not known") from None
+
+
+@dataclass
+class Served:
+    """A running edge and its journal."""
+
+    port: int
+    journal: Journal
+    edge: Edge = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def batches(self) -> list[Batch]:
+        """Everything that was kept, in order."""
+        return [decode(entry.payload) for entry in self.journal.read(0, max_bytes=1 << 40)]
+
+    def lines(self) -> list[bytes]:
+        return [line for batch in self.batches() for line in batch.lines]
+
+
+@contextlib.contextmanager
+def served(
+    directory: Path,
+    *,
+    limits: Limits | None = None,
+    journal_bytes: int = 64 << 20,
+    look_up: Callable[[Credential], Scope] = look_up,
+) -> Iterator[Served]:
+    """Serves until the end of the block."""
+    journal = Journal(directory, max_bytes=journal_bytes)
+    committer = GroupCommitter(journal)
+    authenticate = CachedAuthenticator(look_up, SYSTEM_CLOCK)
+    edge = build(
+        authenticate=authenticate,
+        journal=committer,
+        shipped_number=lambda: journal.state().shipped_number,
+        limits=limits,
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        edge, loop="uvloop", http="httptools", lifespan="off", log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    try:
+        yield Served(listener.getsockname()[1], journal, edge)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+        edge.close()
+        authenticate.close()
+        committer.close()
+        journal.close()
