@@ -33,6 +33,7 @@ def cursor_of(asked: AskedText | bytes, record_id: str = "r1") -> Cursor:
     return Cursor(
         asked=asked,
         is_descending=True,
+        now_ns=NOW_S * 1_000_000_000,
         range=TimeRange(0, 2**63 - 1),
         page_size=1_000,
         after=SortKey(1_700_000_000_123_456_789, record_id),
