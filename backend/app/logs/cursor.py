@@ -30,8 +30,9 @@ _MAC_BYTES = 16
 _IS_DESCENDING = 1
 _HAS_STREAM = 2
 _IS_HELD = 4
-# version, flags, page size, expiry in seconds, from, to, timestamp of the last record, bytes of its id
-_HEADER = struct.Struct("<BBHIqqqH")
+# Version, flags, page size, expiry in seconds, now, from, to, timestamp of the last record, and
+# the bytes of its id.
+_HEADER = struct.Struct("<BBHIqqqqH")
 _MAX_TEXT_BYTES = 64 * 1024
 
 
@@ -55,11 +56,13 @@ class AskedText:
 class Cursor:
     """The place after the last record of a page.
 
-    `asked` is the text itself, or the digest under which the caller keeps it.
+    `asked` is the text itself, or the digest under which the caller keeps it. `now_ns` is what
+    `now` meant on the first page, and means on all of them.
     """
 
     asked: AskedText | bytes
     is_descending: bool
+    now_ns: int
     range: TimeRange
     page_size: int
     after: SortKey
@@ -126,6 +129,7 @@ def _pack(cursor: Cursor) -> bytes:
         flags,
         cursor.page_size,
         cursor.expires_at_s,
+        cursor.now_ns,
         cursor.range.from_ns,
         cursor.range.to_ns,
         cursor.after.timestamp_ns,
@@ -138,7 +142,7 @@ def _unpack(payload: bytes) -> Cursor:
     """Reads what `_pack` made; the signature vouches for it, the version may be another's."""
     if payload[0] != _VERSION:
         raise _invalid()
-    _version, flags, page_size, expires_at_s, from_ns, to_ns, timestamp_ns, id_bytes = (
+    _version, flags, page_size, expires_at_s, now_ns, from_ns, to_ns, timestamp_ns, id_bytes = (
         _HEADER.unpack_from(payload)
     )
     start = _HEADER.size + id_bytes
@@ -153,6 +157,7 @@ def _unpack(payload: bytes) -> Cursor:
     return Cursor(
         asked=asked,
         is_descending=bool(flags & _IS_DESCENDING),
+        now_ns=now_ns,
         range=TimeRange(from_ns, to_ns),
         page_size=page_size,
         after=SortKey(timestamp_ns, record_id),
