@@ -1,0 +1,112 @@
+"""The implementations under the contract, as data: one more store is one more line of `STORES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.scope import Scope
+from app.logstore.interface import LogReader, LogWriter
+from app.logstore.memory.store import MemoryStore
+from app.logstore.types import (
+    AggregatePlan,
+    AppendReport,
+    Group,
+    Metric,
+    Page,
+    Position,
+    RoutedRecord,
+    SearchPlan,
+    StoredRecord,
+    Table,
+    TimeRange,
+)
+from app.query.filters import Everything, Filter
+from tests.conformance.cast import ALICE
+from tests.conformance.records import ALWAYS
+
+EVERYTHING = Everything()
+JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKind:
+    """An implementation: how it is opened on a directory, and what it is allowed to refuse.
+
+    `field_budget`: so many attribute fields of an organisation can be aggregated; `None`: all.
+    """
+
+    name: str
+    open: Callable[[Path], tuple[LogReader, LogWriter]]
+    field_budget: int | None
+
+
+def _open_memory(_directory: Path) -> tuple[LogReader, LogWriter]:
+    store = MemoryStore()
+    return store, store
+
+
+STORES: tuple[StoreKind, ...] = (StoreKind("memory", _open_memory, field_budget=None),)
+
+
+class Store:
+    """An opened store, with short forms of what tests do all the time; Alice asks by default."""
+
+    def __init__(self, kind: StoreKind, directory: Path) -> None:
+        self.kind = kind
+        self.reader, self.writer = kind.open(directory)
+        self._number = 0
+
+    def next_position(self) -> Position:
+        """The place of the journal's next entry."""
+        self._number += 1
+        return Position(JOURNAL, self._number)
+
+    def append(self, *records: RoutedRecord) -> AppendReport:
+        """Appends one entry, without a commit."""
+        return self.writer.append(records, position=self.next_position())
+
+    def add(self, *records: RoutedRecord) -> AppendReport:
+        """Appends one entry and commits."""
+        report = self.append(*records)
+        self.writer.commit()
+        return report
+
+    def search(
+        self,
+        filter_: Filter = EVERYTHING,
+        *,
+        scope: Scope = ALICE,
+        range_: TimeRange = ALWAYS,
+        limit: int = 1000,
+        stream: str | None = None,
+    ) -> Page:
+        """The newest matching records."""
+        plan = SearchPlan(filter_, range_, stream=stream, limit=limit)
+        return self.reader.search(scope, plan)
+
+    def ids(self, filter_: Filter = EVERYTHING, *, scope: Scope = ALICE) -> list[str]:
+        """The ids of at most 1,000 matching records, sorted."""
+        return sorted(record.id for record in self.search(filter_, scope=scope).records)
+
+    def all_pages(self, scope: Scope, plan: SearchPlan) -> list[StoredRecord]:
+        """Every record of `plan`, page by page."""
+        return list(self.reader.scan(scope, plan))
+
+    def table(
+        self,
+        groups: Sequence[Group],
+        metrics: Sequence[Metric],
+        *,
+        filter_: Filter = EVERYTHING,
+        scope: Scope = ALICE,
+    ) -> Table:
+        """One aggregate over all records."""
+        plan = AggregatePlan(filter_, ALWAYS, tuple(groups), tuple(metrics))
+        return self.reader.aggregate(scope, [plan])[0]
+
+    def close(self) -> None:
+        """Closes both sides."""
+        self.writer.close()
+        self.reader.close()
