@@ -1,0 +1,73 @@
+# Everything that people and workflows do here. `make` alone lists it.
+# Needs make and Python 3.11 or newer; all else comes from locks with hashes into .venv.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+# The data that the process tests read: logs of real systems (see backend/tests/process/README.md).
+SHARED_DIR ?= $(abspath ../shared)
+export SHARED_DIR
+
+BIN := $(abspath $(VENV))/bin
+BASE_LOCK := backend/requirements/base.txt
+DEV_LOCK := backend/requirements/dev.txt
+BASE_STAMP := $(VENV)/installed-base
+DEV_STAMP := $(VENV)/installed-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --universal
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-fast check format bench soak lock accept-openapi packages clean
+
+help:  ## List the commands
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(BASE_STAMP)  ## Start everything: PORT=8000 HOST=127.0.0.1 DATA_DIR=data DEMO=1 ENVIRONMENT=…
+	@exec env PYTHONPATH="$(CURDIR)/backend" $(BIN)/python -m config.run
+
+demo:  ## Start everything with a made-up shop that sends logs (make run DEMO=1)
+	@exec $(MAKE) --no-print-directory run DEMO=1
+
+test: $(DEV_STAMP) packages  ## Run every test
+	@$(BIN)/python .ci/tests.py
+
+test-fast: $(DEV_STAMP)  ## Run the tests that need no process of their own
+	@cd backend && $(BIN)/python -m pytest -q -n 2 tests --ignore tests/process
+
+check: $(DEV_STAMP)  ## Lint, formats, types, import contracts, migrations, locks; never edits
+	@.ci/check $(BIN)
+
+format: $(DEV_STAMP)  ## Bring the Python files into shape
+	@cd backend && $(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(DEV_STAMP)  ## Measure a started service against the marks: BENCH="--records 500000"
+	@cd backend && exec $(BIN)/python -m tests.benchmarks $(BENCH)
+
+soak: $(DEV_STAMP)  ## The long forms of the process tests: 20 kills, a million records at one instant
+	@cd backend && SOAK=1 $(BIN)/python -m pytest -v -s tests/process/test_kills.py tests/process/test_pages.py
+
+lock: $(DEV_STAMP)  ## Pin the newest allowed dependencies, with hashes and without host names
+	cd backend && $(COMPILE) --upgrade requirements/base.in -o requirements/base.txt
+	cd backend && $(COMPILE) --upgrade -c requirements/base.txt requirements/dev.in -o requirements/dev.txt
+
+accept-openapi: $(DEV_STAMP)  ## Take the current API as the agreed one (tests/ratchets/openapi.yaml)
+	@cd backend && $(BIN)/python -m tests.ratchets.accept_openapi
+
+packages:  ## Install the Debian packages whose programs the tests run (.ci/packages)
+	@.ci/install-packages .ci/packages
+
+clean:  ## Remove the environment and caches; data stays
+	rm -rf $(VENV) backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis
+	find backend -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BASE_STAMP): $(BASE_LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@test -x $(BIN)/python || { echo "making the environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the dependencies of $(BASE_LOCK)"
+	@$(PIP) install -q --require-hashes -r $(BASE_LOCK)
+	@touch $@
+
+$(DEV_STAMP): $(DEV_LOCK) $(BASE_STAMP)
+	@echo "installing the dependencies of $(DEV_LOCK)"
+	@$(PIP) install -q --require-hashes -r $(DEV_LOCK)
+	@touch $@
