@@ -1,0 +1,1 @@
+"""Made-up logs of a made-up shop: the same for the same seed, with the right answers beside them."""
