@@ -90,6 +90,10 @@ class Store:
         """The ids of at most 1,000 matching records, sorted."""
         return sorted(record.id for record in self.search(filter_, scope=scope).records)
 
+    def all_records(self) -> list[StoredRecord]:
+        """At most 1,000 records of Alice's, by id."""
+        return sorted(self.search().records, key=lambda record: record.id)
+
     def all_pages(self, scope: Scope, plan: SearchPlan) -> list[StoredRecord]:
         """Every record of `plan`, page by page."""
         return list(self.reader.scan(scope, plan))

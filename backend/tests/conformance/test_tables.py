@@ -10,6 +10,7 @@ from app.logstore.types import (
     AggregatePlan,
     Cell,
     Function,
+    Group,
     GroupByField,
     GroupByTime,
     Metric,
@@ -168,7 +169,7 @@ def test_four_fields_and_an_interval_group_together(store: Store) -> None:
             for i in range(24)
         )
     )
-    groups = [
+    groups: list[Group] = [
         GroupByTime(MINUTE_NS),
         GroupByField(fields.SERVICE),
         GroupByField(fields.HOST),
