@@ -1,0 +1,152 @@
+"""One line to one JSON object: orjson, and a slower parser for what orjson refuses.
+
+What JSON libraries cannot hold is kept, never refused: an integer beyond 64 bits and a float beyond
+a double stay as their text, a lone surrogate becomes U+FFFD, and what is nested too deep to be
+written again is one string, its JSON text as sent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+# orjson writes 254 levels; a hit of the search API is a few levels inside its answer.
+MAX_NESTING = 200
+_INT64_MIN = -(2**63)
+_UINT64_MAX = 2**64 - 1
+_DIGITS_OF_64_BITS = 20
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Every digit becomes 0, so that one search finds long runs of digits.
+_DIGITS_TO_ZERO = bytes(
+    ord("0") if chr(byte) in "0123456789" else byte if chr(byte) == "-" else ord("x")
+    for byte in range(256)
+)
+_LONG_RUN = b"0" * _DIGITS_OF_64_BITS
+_LONG_NEGATIVE = b"-" + b"0" * (_DIGITS_OF_64_BITS - 1)
+
+
+class Unreadable(Exception):
+    """A line that is no JSON object; `code` is stable, `detail` for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def read_record(line: bytes) -> dict[str, Any]:
+    """The object of a line; `Unreadable` if there is none. Safe to change, strings are UTF-8."""
+    if may_need_care(line):
+        return read_with_care(line)
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return read_with_care(line)
+    return _an_object(value)
+
+
+def may_need_care(text: bytes) -> bool:
+    """Whether orjson might lose something of this line or of any of these lines.
+
+    Cheap: integers that it would turn into floats have a long run of digits, and what it could not
+    write again has many brackets.
+    """
+    if text.count(b"{") + text.count(b"[") > MAX_NESTING + text.count(b"\n"):
+        return True
+    zeros = text.translate(_DIGITS_TO_ZERO)
+    return _LONG_RUN in zeros or _LONG_NEGATIVE in zeros
+
+
+def read_with_care(line: bytes) -> dict[str, Any]:
+    """Like `read_record`, with the slower parser."""
+    line = _flattened(line.removeprefix(_BYTE_ORDER_MARK))
+    try:
+        # Surrogates written as bytes are treated like those written as escapes.
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise Unreadable("invalid_utf8", f"not UTF-8 at byte {error.start}") from error
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Unreadable("invalid_json", f"{error.msg} at character {error.pos}") from error
+    except RecursionError as error:
+        # Only what is never closed gets here: the rest was flattened.
+        raise Unreadable("invalid_json", "more brackets are opened than closed") from error
+    return _an_object(value)
+
+
+def _an_object(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise Unreadable("not_an_object", "a record is a JSON object")
+    return value
+
+
+def _integer(text: str) -> int | str:
+    if len(text) > _DIGITS_OF_64_BITS:
+        return text
+    number = int(text)
+    return number if _INT64_MIN <= number <= _UINT64_MAX else text
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _constant(text: str) -> str:
+    return text  # NaN, Infinity, -Infinity
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {_whole(key): _whole_value(value) for key, value in pairs}
+
+
+def _whole(text: str) -> str:
+    return _SURROGATE.sub("\ufffd", text) if _SURROGATE.search(text) else text
+
+
+def _whole_value(value: Any) -> Any:
+    if type(value) is str:
+        return _whole(value)
+    if type(value) is list:
+        # Objects in the list are whole already: each went through `_pairs`.
+        return [_whole_value(child) for child in value]
+    return value
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_constant,
+    object_pairs_hook=_pairs,
+)
+
+
+def _flattened(line: bytes) -> bytes:
+    """The line with everything below `MAX_NESTING` levels written as strings of JSON text."""
+    if line.count(b"{") + line.count(b"[") <= MAX_NESTING:
+        return line
+    pieces: list[bytes] = []
+    depth = kept_to = deep_from = 0
+    for match in _BRACKETS.finditer(line):
+        bracket = match[0]
+        if bracket in b"{[":
+            depth += 1
+            if depth == MAX_NESTING + 1:
+                deep_from = match.start()
+        elif bracket in b"]}":
+            if depth == MAX_NESTING + 1:
+                deep = line[deep_from : match.end()].decode(errors="replace")
+                pieces += [line[kept_to:deep_from], json.dumps(deep).encode()]
+                kept_to = match.end()
+            depth -= 1
+    pieces.append(line[kept_to:])
+    return b"".join(pieces)
