@@ -41,16 +41,6 @@ def new_rsa_key() -> str:
     ).decode("ascii")
 
 
-def public_key_of(private_pem: str) -> str:
-    """The public half of a private key, as PEM."""
-    key = serialization.load_pem_private_key(private_pem.encode("ascii"), password=None)
-    return (
-        key.public_key()
-        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        .decode("ascii")
-    )
-
-
 def _write_unless_there(path: Path, text: str) -> None:
     # mkstemp makes files of mode 600; link() fails if another process was first.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 from django.db import models
 from typing_extensions import override
 
 from app.core.clock import utc_now
-from app.core.tenancy import TenantManager, TenantModel
-
-
-class AuditEntryManager(TenantManager["AuditEntry"]):
-    """Audit entries are added and read."""
+from app.core.errors import Broken
+from app.core.tenancy import TenantModel
 
 
 class AuditEntry(TenantModel):
@@ -29,11 +26,19 @@ class AuditEntry(TenantModel):
     request_id = models.CharField(max_length=128, blank=True)
     address = models.CharField(max_length=45, blank=True)
 
-    objects: ClassVar[AuditEntryManager] = AuditEntryManager()
-
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["organisation", "-id"], name="audit_newest")]
 
     @override
     def __str__(self) -> str:
         return f"{self.action} {self.subject_kind} {self.subject_id}"
+
+    @override
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise Broken("an audit entry is never changed")
+        super().save(*args, **kwargs)
+
+    @override
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise Broken("an audit entry is never deleted by itself")

@@ -47,3 +47,8 @@ class Scope:
         """Raises `Forbidden` unless the permission is there."""
         if permission not in self.permissions:
             raise Forbidden(f"this needs the permission {permission.value!r}")
+
+
+def system_scope(org_id: OrgId, part: str) -> Scope:
+    """The scope in which a part of ours works for an organisation; it may do everything there."""
+    return Scope(org_id, Actor(ActorKind.SYSTEM, part), frozenset(Permission))

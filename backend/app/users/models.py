@@ -13,9 +13,7 @@ from typing_extensions import override
 from app.core.clock import utc_now
 from app.core.fields import UUIDModel
 from app.core.tenancy import TenantManager, TenantModel
-
-USERNAME_LENGTH = 150
-NAME_LENGTH = 150
+from app.users import lengths
 
 
 class UserManager(BaseUserManager["User"]):
@@ -41,11 +39,11 @@ class User(UUIDModel, AbstractBaseUser):
     own cannot be prefetched on every database.
     """
 
-    username = models.CharField(max_length=USERNAME_LENGTH)
-    login_name = models.CharField(max_length=USERNAME_LENGTH, unique=True, editable=False)
+    username = models.CharField(max_length=lengths.USERNAME)
+    login_name = models.CharField(max_length=lengths.USERNAME, unique=True, editable=False)
     email = models.EmailField(unique=True)
-    first_name = models.CharField(max_length=NAME_LENGTH, blank=True)
-    last_name = models.CharField(max_length=NAME_LENGTH, blank=True)
+    first_name = models.CharField(max_length=lengths.NAME, blank=True)
+    last_name = models.CharField(max_length=lengths.NAME, blank=True)
     is_active = models.BooleanField(default=True)
     is_superuser = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=utc_now, editable=False)
@@ -76,8 +74,8 @@ class User(UUIDModel, AbstractBaseUser):
 class Organisation(UUIDModel):
     """A tenant."""
 
-    name = models.CharField(max_length=NAME_LENGTH)
-    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=lengths.NAME)
+    slug = models.SlugField(max_length=lengths.SLUG, unique=True)
     created_at = models.DateTimeField(default=utc_now, editable=False)
 
     class Meta:
@@ -140,7 +138,7 @@ class ApiKeyManager(TenantManager["ApiKey"]):
 class ApiKey(TenantModel):
     """A machine's way in. The key itself is not kept, only its SHA-256."""
 
-    name = models.CharField(max_length=NAME_LENGTH)
+    name = models.CharField(max_length=lengths.NAME)
     prefix = models.CharField(max_length=16)
     key_hash = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)

@@ -7,12 +7,11 @@ environment here, so that the others hold only what differs by kind of environme
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from pathlib import Path
 
 from config.database import database_from_env
 from config.env import Env
-from config.secret_files import kept_secret, new_rsa_key, new_secret_key, public_key_of
+from config.secret_files import kept_secret, new_rsa_key, new_secret_key
 
 env = Env(os.environ)
 
@@ -36,8 +35,9 @@ JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
 # ── Django ────────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.find("SECRET_KEY") or kept_secret(SECRETS_DIR / "secret_key", new_secret_key)
-# Host is not used to build any link, and a newcomer reaches the service by whatever name works.
+# Host only goes into the links of lists; a newcomer reaches the service by whatever name works.
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
+CSRF_FAILURE_VIEW = "app.core.exception_handler.answer_csrf"
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -98,10 +98,10 @@ TEMPLATES = [
 # One web process on the embedded default: its own memory is shared enough for rate limits.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
-# Static files come from the apps' own folders; production collects and compresses them.
+# Static files come from the apps' own folders, unless they were collected into STATIC_ROOT.
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", BACKEND_DIR / "staticfiles")
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env.find("STATIC_ROOT")
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 
 # ── People and tokens ─────────────────────────────────────────────────────────────────────────
@@ -117,14 +117,8 @@ AUTH_PASSWORD_VALIDATORS = [
 JWT_PRIVATE_KEY = env.find("JWT_PRIVATE_KEY") or kept_secret(
     SECRETS_DIR / "jwt_private_key.pem", new_rsa_key
 )
-SIMPLE_JWT = {
-    "ALGORITHM": "RS256",
-    "SIGNING_KEY": JWT_PRIVATE_KEY,
-    "VERIFYING_KEY": public_key_of(JWT_PRIVATE_KEY),
-    "ISSUER": "elk-vision",
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
-}
+# Called with the scope of each organisation that is made, in the same transaction.
+ORGANISATION_FOUNDERS = ["app.streams.services.add_default_stream"]
 REGISTRATION_RATE = env.text("REGISTRATION_RATE", "20/hour")
 LOGIN_FAILURES_PER_MINUTE = env.integer("LOGIN_FAILURES_PER_MINUTE", 10, least=1)
 # How many proxies of ours stand in front and write X-Forwarded-For; 0: the peer's address counts.
@@ -146,8 +140,10 @@ CSRF_COOKIE_SAMESITE = "Lax"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["app.core.json.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["app.core.json.OrjsonParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "app.core.exception_handler.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": TRUSTED_PROXIES,

@@ -1,0 +1,38 @@
+"""Questions about streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from app.core.ids import OrgId
+from app.core.scope import system_scope
+from app.logstore.types import DEFAULT_STREAM, RETENTION_CLASSES
+from app.streams.models import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTarget:
+    """Where a record goes, and its retention class in days."""
+
+    name: str
+    retention_class: int
+
+
+def stream_target(org_id: OrgId, name: str) -> StreamTarget | None:
+    """The stream of this name; `None` when the organisation has none.
+
+    `default` is always there, whatever became of its row.
+    """
+    rows = Stream.objects.for_scope(system_scope(org_id, "routing"))
+    days = list(rows.filter(name=name).values_list("retention_days", flat=True))
+    if not days and name != DEFAULT_STREAM:
+        return None
+    own = days[0] if days else None
+    return StreamTarget(name, retention_class(own or settings.RETENTION_DAYS))
+
+
+def retention_class(days: int) -> int:
+    """The class that keeps records for at least so many days, or the longest there is."""
+    return next((known for known in RETENTION_CLASSES if known >= days), RETENTION_CLASSES[-1])

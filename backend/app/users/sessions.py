@@ -1,0 +1,110 @@
+"""Signing in and staying signed in.
+
+A session is a family of refresh tokens, of which one at a time is good. Spending it makes the next.
+A token that is spent twice was stolen once: then the whole family is revoked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+
+from app.core.db import run_atomic
+from app.core.errors import Unauthenticated
+from app.core.ids import uuid7
+from app.users.login_throttle import check_allowed, forget_failures, note_failure
+from app.users.models import RefreshToken, User
+from app.users.tokens import (
+    IssuedRefresh,
+    issue_access,
+    issue_refresh,
+    read_any,
+    read_refresh,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a client keeps of its session."""
+
+    access: str
+    refresh: str
+
+
+def sign_in(*, name: str, password: str, now: datetime) -> TokenPair:
+    """A new session. `name` is a user name or an e-mail address.
+
+    Unknown names and wrong passwords are answered alike, also in time; too many failures of one
+    account are refused for a minute, whatever the password.
+    """
+    user = _find_user(name)
+    account = str(user.id) if user is not None else name.lower()
+    check_allowed(account, now=now)
+    if user is None:
+        make_password(password)  # as slow as checking one
+    if user is None or not user.check_password(password) or not user.is_active:
+        note_failure(account, now=now)
+        raise Unauthenticated("user name or password is not right", code="invalid_credentials")
+    forget_failures(account)
+    session = uuid7()
+    user_id = user.id
+
+    def work() -> IssuedRefresh:
+        User.objects.filter(pk=user_id).update(last_login=now)
+        _forget_expired(user_id, now)
+        return _add_token(user_id, session, now)
+
+    issued = run_atomic(work)
+    return TokenPair(issue_access(user_id, session, now), issued.token)
+
+
+def renew(*, refresh: str, now: datetime) -> TokenPair:
+    """The next pair of a session; the token is spent by that."""
+    claims = read_refresh(refresh)
+    if not User.objects.filter(pk=claims.user_id, is_active=True).exists():
+        raise Unauthenticated("the session has ended", code="token_invalid")
+
+    def work() -> IssuedRefresh | None:
+        spent = RefreshToken.objects.filter(
+            jti=claims.jti, user_id=claims.user_id, is_revoked=False
+        ).update(is_revoked=True)
+        return _add_token(claims.user_id, claims.session, now) if spent == 1 else None
+
+    issued = run_atomic(work)
+    if issued is None:
+        end_session(claims.session)
+        raise Unauthenticated("the session has ended", code="token_reused")
+    return TokenPair(issue_access(claims.user_id, claims.session, now), issued.token)
+
+
+def end_session(session: UUID) -> None:
+    """Nobody gets another token of this session."""
+    RefreshToken.objects.filter(family=session, is_revoked=False).update(is_revoked=True)
+
+
+def session_of(token: str) -> UUID:
+    """The session of a token of either kind; `Unauthenticated` for one that is not ours."""
+    return read_any(token).session
+
+
+def _find_user(name: str) -> User | None:
+    key = name.lower()
+    found = User.objects.filter(login_name=key).first()
+    if found is None and "@" in key:
+        found = User.objects.filter(email=key).first()
+    return found
+
+
+def _add_token(user_id: UUID, session: UUID, now: datetime) -> IssuedRefresh:
+    issued = issue_refresh(user_id, session, now)
+    RefreshToken.objects.create(
+        user_id=user_id, jti=issued.jti, family=session, expires_at=issued.expires_at
+    )
+    return issued
+
+
+def _forget_expired(user_id: UUID, now: datetime) -> None:
+    RefreshToken.objects.filter(user_id=user_id, expires_at__lte=now).delete()
