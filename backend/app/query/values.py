@@ -1,0 +1,170 @@
+"""What a value means for a field, by the field's kind: equality, patterns, existence."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from dataclasses import dataclass
+
+from app.core.errors import Invalid
+from app.query import fields, folding, regex
+from app.query.complexity import is_too_complex
+from app.query.errors import TOO_COMPLEX, Mistake
+from app.query.fields import Field, Kind
+from app.query.filters import Equals, Everything, Exists, Filter, Matches, Scalar, TimeWithin
+from app.query.instants import EXPECTED, parse_instant
+from app.query.levels import LEVEL_BY_WORD, LEVELS, level_of_number, level_of_word
+from app.query.patterns import Pattern
+from app.query.tree import Quoted, Regex, Wildcard, Word
+
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,308})", re.ASCII)
+
+# Every record has these.
+_ALWAYS_THERE = frozenset(
+    {fields.TIMESTAMP, fields.OBSERVED_AT, fields.MESSAGE, fields.STREAM, fields.ID}
+)
+# Stored in lower case, so asked in lower case.
+_LOWER_CASE = frozenset({fields.TRACE_ID, fields.SPAN_ID, fields.LEVEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The field that a clause asks, the name as it was written, and the moment of the request."""
+
+    field: Field
+    written: str
+    now_ns: int
+
+
+def nothing(field: Field) -> Filter:
+    """What no record matches."""
+    return Equals(field, ())
+
+
+def exists(field: Field) -> Filter:
+    """What `f:*` means."""
+    return Everything() if field in _ALWAYS_THERE else Exists(field)
+
+
+def equal(asked: Asked, value: Word | Quoted) -> Filter:
+    """What `f:v` means for a value without wildcards."""
+    field = asked.field
+    match field.kind:
+        case Kind.TIME:
+            moment = instant(asked, value)
+            return TimeWithin(field, moment, moment + 1)
+        case Kind.LEVEL:
+            return Equals(field, (level(asked, value),))
+        case Kind.NUMBER:
+            return Equals(field, tuple(v for v in _scalars(value) if type(v) in (int, float)))
+        case Kind.KEYWORD:
+            return Equals(field, (keyword(field, value),))
+        case Kind.ATTRIBUTE | Kind.TEXT:
+            return Equals(field, _scalars(value))
+
+
+def matching(field: Field, value: Wildcard | Regex) -> Filter:
+    """What `f:v` means for a pattern: it sees strings only."""
+    if field.kind is Kind.TIME:
+        raise Mistake(
+            f'"{field.name}" is a time, which no pattern matches',
+            value.span,
+            reason="pattern_on_time",
+            expected=EXPECTED,
+            replacement="*",
+        )
+    pattern = pattern_of(value, is_folded=field in _LOWER_CASE)
+    return nothing(field) if field.kind is Kind.NUMBER else Matches(field, pattern)
+
+
+def pattern_of(value: Wildcard | Regex, *, is_folded: bool) -> Pattern:
+    """The pattern tree of a value; refused when its automaton would be too large."""
+    if isinstance(value, Wildcard):
+        pattern = regex.of_glob(value.glob)
+    else:
+        pattern = regex.parse(value.source)
+    if is_folded:
+        pattern = folding.folded(pattern)
+    if is_too_complex(pattern):
+        raise Mistake(
+            "the pattern is too complex: its automaton would be too large",
+            value.span,
+            reason=TOO_COMPLEX,
+            expected=("a simpler pattern",),
+        )
+    return pattern
+
+
+def keyword(field: Field, value: Word | Quoted) -> str:
+    """The string that a value is for a field of strings."""
+    return value.text.lower() if field in _LOWER_CASE else value.text
+
+
+def number(value: Word | Quoted) -> float | None:
+    """The double that an unquoted number literal means; may be infinite."""
+    if isinstance(value, Word) and NUMBER.fullmatch(value.text):
+        return float(value.text) + 0.0  # -0.0 is 0.0
+    return None
+
+
+def instant(asked: Asked, value: Word | Quoted) -> int:
+    """The nanoseconds since 1970 that a value means."""
+    try:
+        return parse_instant(value.text, asked.now_ns)
+    except Invalid as error:
+        raise Mistake(
+            error.detail,
+            value.span,
+            reason=error.code,
+            expected=EXPECTED,
+            replacement=_likely_instant(value.text),
+        ) from None
+
+
+def level(asked: Asked, value: Word | Quoted) -> str:
+    """The level that a word or number means, as at intake."""
+    text = value.text
+    found = level_of_word(text)
+    if found is None and _INTEGER.fullmatch(text):
+        numbered = level_of_number(int(text), is_otel=asked.written == "severity_number")
+        found = numbered[0] if numbered else None
+    if found is None:
+        close = difflib.get_close_matches(text.lower()[:40], LEVEL_BY_WORD, 1, 0.5)
+        raise Mistake(
+            f'"{text[:60]}" is not a level',
+            value.span,
+            reason="unknown_level",
+            expected=LEVELS,
+            replacement=close[0] if close else "error",
+        )
+    return found
+
+
+def _scalars(value: Word | Quoted) -> tuple[Scalar, ...]:
+    """Everything that equals a value: the string, and for literals the number or boolean."""
+    text = value.text
+    if isinstance(value, Quoted):
+        return (text,)
+    if text in ("true", "false"):
+        return (text, text == "true")
+    as_double = number(value)
+    if as_double is None or math.isinf(as_double):
+        return (text,)
+    return (text, int(text) if _INTEGER.fullmatch(text) else as_double)
+
+
+_SPELLED_UNIT = re.compile(r"(now.*?[+-]\d+)\s*([a-zA-Z]+)(.*)", re.DOTALL)
+_UNITS = {"mo": "M", "mi": "m", "mon": "M"}
+
+
+def _likely_instant(text: str) -> str:
+    """A time that was perhaps meant: `now-15min` is `now-15m`, `15m` is `now-15m`."""
+    spelled = _SPELLED_UNIT.fullmatch(text.lower())
+    if spelled and spelled[2][0] in "smhdwy":
+        unit = _UNITS.get(spelled[2][:2], spelled[2][0])
+        return f"{spelled[1]}{unit}"
+    if re.fullmatch(r"-?\d+[smhdwMy]", text):
+        return f"now-{text.lstrip('-')}"
+    return "now"
