@@ -42,18 +42,18 @@ def matches(filter_: Filter, subject: Subject) -> bool:
         case Exists(field):
             return subject.has(field)
         case Tokens() | TokenMatches():
-            return message_matches(filter_, [token.text for token in subject.tokens])
+            return message_matches(filter_, subject.words)
         case Equals() | NumberRange() | StringRange() | TimeWithin() | Matches():
             return any(value_matches(filter_, value) for value in subject.values_of(filter_.field))
 
 
-def message_matches(filter_: Tokens | TokenMatches, texts: list[str]) -> bool:
+def message_matches(filter_: Tokens | TokenMatches, words: list[str]) -> bool:
     """Whether the tokens of a message match."""
     match filter_:
         case Tokens(tokens):
-            return has_phrase(texts, tokens)
+            return has_phrase(words, tokens)
         case TokenMatches(pattern):
-            return any(map(whole_value_test(pattern), texts))
+            return any(map(whole_value_test(pattern), words))
 
 
 def value_matches(
@@ -73,11 +73,12 @@ def value_matches(
             return isinstance(value, str) and whole_value_test(pattern)(value)
 
 
-def has_phrase(texts: list[str], phrase: tuple[str, ...]) -> bool:
-    """Whether the texts have the phrase's next to each other, in order."""
+def has_phrase(words: list[str], phrase: tuple[str, ...]) -> bool:
+    """Whether the words have the phrase's next to each other, in order."""
     return any(
-        tuple(texts[start : start + len(phrase)]) == phrase
-        for start in range(len(texts) - len(phrase) + 1)
+        tuple(words[place : place + len(phrase)]) == phrase
+        for place, word in enumerate(words)
+        if word == phrase[0]
     )
 
 

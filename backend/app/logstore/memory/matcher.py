@@ -75,7 +75,7 @@ def _any_of(tests: list[SubjectTest]) -> SubjectTest:
 
 def _phrase_test(phrase: tuple[str, ...]) -> SubjectTest:
     def test(subject: Subject) -> bool:
-        return has_phrase([token.text for token in subject.tokens], phrase)
+        return has_phrase(subject.words, phrase)
 
     return test
 
@@ -84,7 +84,7 @@ def _token_test(pattern: Pattern) -> SubjectTest:
     matches_whole = whole_value_test(pattern)
 
     def test(subject: Subject) -> bool:
-        return any(matches_whole(token.text) for token in subject.tokens)
+        return any(map(matches_whole, subject.words))
 
     return test
 

@@ -41,6 +41,11 @@ class Subject:
         """The tokens of `message`, in order."""
         return words.tokens(self.record.message)
 
+    @cached_property
+    def words(self) -> list[str]:
+        """The texts of the tokens, in order."""
+        return [token.text for token in self.tokens]
+
     def values_of(self, field: Field) -> Sequence[Scalar]:
         """The field's values; of an attribute those at the path itself, not below it."""
         if field.is_attribute:
