@@ -214,7 +214,7 @@ def parts_of(options: Options, url: str, listener: socket.socket) -> tuple[Part,
     parts: tuple[Part, ...] = (web, shipper, worker)
     if options.is_demo:
         state = options.data_dir / "secrets" / "demo.json"
-        parts = (*parts, Part("demo", ("app.cli", "demo", "--url", url, "--state", str(state))))
+        parts = (*parts, Part("demo", ("app.cli", "--url", url, "demo", "--state", str(state))))
     return parts
 
 
