@@ -1,0 +1,95 @@
+"""The Celery application: real workers and a real beat, on whatever broker the settings name.
+
+On the embedded default beat runs inside the one worker, as a thread: `-B` would make it a process
+of its own that nobody restarts when it dies, while a worker without its beat ends and comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.beat import EmbeddedService
+from celery.signals import setup_logging, worker_init
+from django.conf import settings
+from typing_extensions import override
+
+from config.environments import choose_settings
+
+choose_settings(os.environ)
+
+# Schedules live in memory: no file of them is left behind that a crash could break.
+SCHEDULER = "celery.beat:Scheduler"
+BEAT_WATCH_SECONDS = 5.0
+
+app = Celery("elk_vision")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+IS_EMBEDDED = str(settings.CELERY_BROKER_URL).startswith("filesystem:")
+if IS_EMBEDDED:
+    # Remote control fans out over files that nobody would read.
+    app.conf.worker_enable_remote_control = False
+
+
+@worker_init.connect
+def prepare_embedded_broker(**_arguments: Any) -> None:
+    """Makes the broker's folders, and removes what a crash in the middle of a write left there.
+
+    Queues are declared again on every start; an exchange file cut short would refuse them.
+    """
+    if not IS_EMBEDDED:
+        return
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    for name in ("data_folder_in", "data_folder_out", "control_folder"):
+        Path(options[name]).mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in Path(options["control_folder"]).glob("*.exchange"):
+        left.unlink()
+
+
+@setup_logging.connect
+def keep_our_logging(**_arguments: Any) -> None:
+    """Being connected at all keeps Celery from configuring logging: the settings did."""
+
+
+class BeatInside(bootsteps.StartStopStep):
+    """Runs beat in the worker's process while EMBEDDED_BEAT is set; ends the worker if beat ends."""
+
+    label = "Beat inside"
+    conditional = True
+
+    def __init__(self, parent: Any, **arguments: Any) -> None:
+        self.enabled = os.environ.get("EMBEDDED_BEAT") == "1"
+        self._service: Any = None
+        self._stopping = threading.Event()
+        super().__init__(parent, **arguments)
+
+    @override
+    def start(self, parent: Any) -> None:
+        self._service = EmbeddedService(parent.app, thread=True, scheduler_cls=SCHEDULER)
+        self._service.daemon = True
+        self._service.start()
+        threading.Thread(
+            target=_watch, args=(self._service.is_alive, self._stopping), daemon=True
+        ).start()
+
+    @override
+    def stop(self, _parent: Any) -> None:
+        self._stopping.set()
+        if self._service is not None:
+            self._service.stop()
+
+
+app.steps["worker"].add(BeatInside)
+
+
+def _watch(is_alive: Callable[[], bool], stopping: threading.Event) -> None:
+    while not stopping.wait(BEAT_WATCH_SECONDS):
+        if not is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
