@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum
 from typing import NamedTuple, Protocol
 
 from app.core.clock import Clock
 from app.core.errors import ElkError, Refused, Unauthenticated, Unavailable
 from app.core.scope import Scope
 from app.ingest.requests import Headers
+from app.users.credentials import Credential, find_credential
 
-KEY_PREFIX = "elkv_"
-_MAX_CREDENTIAL_LENGTH = 8192
-
-
-class CredentialKind(Enum):
-    """What was shown."""
-
-    MACHINE = "machine"  # an API key
-    PERSON = "person"  # an access token
+_ORGANISATION_LENGTH = 200
 
 
-class Credential(NamedTuple):
-    """What the sender showed; `organisation` only matters to people, who may have several."""
+class Shown(NamedTuple):
+    """What the sender showed. `organisation` matters to people only: they may have several."""
 
-    kind: CredentialKind
-    secret: str
+    credential: Credential
     organisation: str = ""
 
 
@@ -43,49 +32,20 @@ class Authenticator(Protocol):
     async def __call__(self, headers: Headers) -> Scope: ...
 
 
-LookUp = Callable[[Credential], Scope]
+LookUp = Callable[[Shown], Scope]
 
 
-def read_credential(headers: Headers) -> Credential:
+def read_shown(headers: Headers) -> Shown:
     """The credential in the headers, in any of the forms that shippers use."""
-    key = headers.get("x-api-key")
-    if key:
-        return Credential(CredentialKind.MACHINE, _sane(key.strip()))
-    scheme, _, text = headers.get("authorization", "").strip().partition(" ")
-    text = _sane(text.strip())
-    match scheme.lower():
-        case "apikey":
-            return Credential(CredentialKind.MACHINE, _of_pair(text))
-        case "bearer" if text.startswith(KEY_PREFIX):
-            return Credential(CredentialKind.MACHINE, text)
-        case "bearer" if text:
-            organisation = headers.get("x-organisation", "").strip()
-            return Credential(CredentialKind.PERSON, text, organisation[:200])
-        case "basic":
-            return Credential(CredentialKind.MACHINE, _of_pair(text))
-        case "":
-            raise Unauthenticated("an API key or an access token is needed")
-        case _:
-            raise Unauthenticated("this kind of authorization is not known", code="unknown_scheme")
-
-
-def _sane(text: str) -> str:
-    if len(text) > _MAX_CREDENTIAL_LENGTH:
-        raise Unauthenticated("the credential is too long")
-    return text
-
-
-def _of_pair(text: str) -> str:
-    """The key in `base64(anything:key)`, or the key itself."""
-    if text.startswith(KEY_PREFIX):
-        return text
-    try:
-        pair = base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise Unauthenticated("the credential cannot be read") from None
-    name, _, key = pair.partition(":")
-    # `curl -u <key>:` puts it before the colon.
-    return name if not key and name.startswith(KEY_PREFIX) else key
+    credential = find_credential(
+        {
+            "X-API-Key": headers.get("x-api-key", ""),
+            "Authorization": headers.get("authorization", ""),
+        }
+    )
+    if credential is None:
+        raise Unauthenticated("an API key or an access token is needed")
+    return Shown(credential, headers.get("x-organisation", "").strip()[:_ORGANISATION_LENGTH])
 
 
 class _Remembered(NamedTuple):
@@ -122,14 +82,14 @@ class CachedAuthenticator:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ingest-auth")
 
     async def __call__(self, headers: Headers) -> Scope:
-        credential = read_credential(headers)
-        name = self._name_of(credential)
+        shown = read_shown(headers)
+        name = self._name_of(shown)
         known = self._known.get(name)
         if known is not None and known.until > self._clock.monotonic():
             self._known.move_to_end(name)
             outcome = known.outcome
         else:
-            outcome = await self._ask_once(name, credential)
+            outcome = await self._ask_once(name, shown)
         if isinstance(outcome, Refused):
             # A new one each time: a raised error carries its traceback along.
             raise type(outcome)(outcome.detail, code=outcome.code)
@@ -139,12 +99,11 @@ class CachedAuthenticator:
         """Ends the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _name_of(self, credential: Credential) -> bytes:
-        text = f"{credential.kind.value}\0{credential.organisation}\0{credential.secret}"
-        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._salt)
-        return digest.digest()
+    def _name_of(self, shown: Shown) -> bytes:
+        text = repr(shown).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(text, key=self._salt).digest()
 
-    async def _ask_once(self, name: bytes, credential: Credential) -> Scope | Refused:
+    async def _ask_once(self, name: bytes, shown: Shown) -> Scope | Refused:
         running = self._running.get(name)
         if running is None:
             if len(self._running) >= self._max_running:
@@ -152,14 +111,14 @@ class CachedAuthenticator:
                     "too many senders at once", code="sign_in_busy", retry_after_seconds=1
                 )
             loop = asyncio.get_running_loop()
-            running = loop.run_in_executor(self._threads, self._ask, credential)
+            running = loop.run_in_executor(self._threads, self._ask, shown)
             self._running[name] = running
             running.add_done_callback(lambda done: self._remember(name, done))
         return await asyncio.shield(running)
 
-    def _ask(self, credential: Credential) -> Scope | Refused:
+    def _ask(self, shown: Shown) -> Scope | Refused:
         try:
-            return self._look_up(credential)
+            return self._look_up(shown)
         except Refused as refused:
             return refused.with_traceback(None)
 

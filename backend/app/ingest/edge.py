@@ -1,6 +1,8 @@
-"""The ASGI app of the intake: routes, answers, and turns every error into the form of its protocol."""
+"""The ASGI app of the intake: which requests are for it, and where each goes."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -8,8 +10,14 @@ from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, ElkError
 from app.ingest.admission import HungUp, Limits
 from app.ingest.auth import Authenticator
+from app.ingest.bulk import BulkEndpoint
+from app.ingest.cluster import Cluster
+from app.ingest.declared import DeclaredLimits, DeclaredNames
+from app.ingest.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
+from app.ingest.elastic_errors import elastic_error
+from app.ingest.handshake import Handshake
 from app.ingest.intake import Intake, JournalWriter, ShippedNumber
-from app.ingest.native import PATH, NativeEndpoint
+from app.ingest.native import NativeEndpoint
 from app.ingest.requests import Request
 from app.ingest.responses import (
     Answer,
@@ -22,51 +30,100 @@ from app.ingest.responses import (
 
 log = structlog.get_logger(__name__)
 
+_NATIVE = ("api", "v1", "logs")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be set: limits, and the Elasticsearch that shippers see."""
+
+    cluster: Cluster
+    limits: Limits = field(default_factory=Limits)
+    declared: DeclaredLimits = field(default_factory=DeclaredLimits)
+
 
 class Edge:
     """Takes logs in. `owns` says which requests are for it; all others belong to Django."""
 
-    def __init__(self, *, intake: Intake, authenticate: Authenticator) -> None:
+    def __init__(self, *, intake: Intake, native: NativeEndpoint, elastic: ElasticEndpoint) -> None:
         self._intake = intake
-        self._native = NativeEndpoint(intake, authenticate)
+        self._native = native
+        self._elastic = elastic
+
+    def close(self) -> None:
+        """Ends the threads; nothing is taken afterwards."""
+        self._intake.close()
+        self._elastic.close()
 
     def owns(self, scope: ASGIScope) -> bool:
         """Whether an HTTP request is for the intake."""
         if scope["type"] != "http":
             return False
         path: str = scope["path"]
-        return path in (PATH, PATH[:-1])
-
-    def close(self) -> None:
-        """Ends the threads; nothing is taken afterwards."""
-        self._intake.close()
+        if path.startswith("/api/"):
+            return path_names(scope) == _NATIVE
+        return is_elastic(scope["method"], path_names(scope), _accept(scope))
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         request = Request(scope)
+        names = path_names(scope)
         try:
-            answer = await self._answer(request, receive)
+            answer = await self._answer(request, names, receive)
         except HungUp:
+            log.info("sender_hung_up", request_id=request.id)
             return
         await send_answer(send, answer, request_id=request.id, is_head=request.method == "HEAD")
 
-    async def _answer(self, request: Request, receive: Receive) -> Answer:
+    async def _answer(self, request: Request, names: tuple[str, ...], receive: Receive) -> Answer:
+        is_native = names == _NATIVE
         try:
-            return await self._native.answer(request, receive)
+            if is_native:
+                return await self._native.answer(request, receive)
+            return await self._elastic.answer(request, names, receive)
         except ElkError as error:
             return problem_answer(error, request_id=request.id)
+        except HungUp:
+            raise
         except Exception:
             log.exception("intake_failed", path=request.path, request_id=request.id)
-            return problem_answer(Broken("this is our mistake"), request_id=request.id)
+            broken = Broken("the intake failed")
+            if is_native:
+                return problem_answer(broken, request_id=request.id)
+            return elastic_error(broken, request.headers)
+
+
+def _accept(scope: ASGIScope) -> str:
+    return ",".join(text.decode("latin-1") for name, text in scope["headers"] if name == b"accept")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the edge writes to.
+
+    `shipped_number` says up to which journal entry everything can be found by every process.
+    """
+
+    journal: JournalWriter
+    shipped_number: ShippedNumber
+    names: DeclaredNames
 
 
 def build(
     *,
     authenticate: Authenticator,
-    journal: JournalWriter,
-    shipped_number: ShippedNumber,
-    limits: Limits | None = None,
+    stores: Stores,
+    settings: Settings,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Edge:
-    """The edge with everything given in. Call it on the event loop that will serve."""
-    intake = Intake(journal, shipped_number, limits or Limits(), clock)
-    return Edge(intake=intake, authenticate=authenticate)
+    """The edge with everything given in; for one event loop."""
+    intake = Intake(stores.journal, stores.shipped_number, settings.limits, clock)
+    parts = ElasticParts(
+        cluster=settings.cluster,
+        bulk=BulkEndpoint(intake),
+        handshake=Handshake(stores.names, settings.declared, clock),
+    )
+    return Edge(
+        intake=intake,
+        native=NativeEndpoint(intake, authenticate),
+        elastic=ElasticEndpoint(intake, authenticate, parts),
+    )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from app.core.errors import Invalid
-from app.core.ids import uuid7
+from app.core.request_context import request_id_from
 from app.ingest.responses import ASGIScope
 
 Headers = Mapping[str, str]
 
-_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _MAX_PARAMETERS = 100
 
 
@@ -27,7 +25,7 @@ class Request:
         self.http_version: str = scope.get("http_version", "1.1")
         self.headers = read_headers(scope)
         self.parameters = _parameters(scope.get("query_string", b""))
-        self.id = request_id(self.headers)
+        self.id = request_id_from(self.headers.get("x-request-id"))
         self.host = self.headers.get("host", "")
 
 
@@ -38,12 +36,6 @@ def read_headers(scope: ASGIScope) -> dict[str, str]:
         name, text = raw_name.decode("latin-1"), raw_text.decode("latin-1")
         headers[name] = f"{headers[name]},{text}" if name in headers else text
     return headers
-
-
-def request_id(headers: Headers) -> str:
-    """The sender's own request id where it is a sane one, else a new one."""
-    sent = headers.get("x-request-id", "")
-    return sent if _SANE_REQUEST_ID.fullmatch(sent) else str(uuid7())
 
 
 def _parameters(query_string: bytes) -> dict[str, str]:

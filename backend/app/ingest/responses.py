@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from app.core.errors import ElkError, Refused
+from app.core.problem import CONTENT_TYPE, problem_of
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,7 +17,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 JSON = "application/json"
-PROBLEM_JSON = "application/problem+json"
 
 
 class HttpRefused(Refused):
@@ -85,33 +85,16 @@ def json_answer(status: int, value: Any, *, headers: Sequence[tuple[str, str]] =
     return Answer(status, orjson.dumps(value), JSON, headers)
 
 
-def error_headers(error: ElkError) -> list[tuple[str, str]]:
-    """The headers that belong to an error, in whatever form its body is."""
-    headers = list(error.headers.items()) if isinstance(error, HttpRefused) else []
-    if error.retry_after_seconds is not None:
-        headers.append(("Retry-After", str(error.retry_after_seconds)))
-    return headers
-
-
-def problem_answer(
-    error: ElkError, *, request_id: str, headers: Sequence[tuple[str, str]] = ()
-) -> Answer:
+def problem_answer(error: ElkError, *, request_id: str) -> Answer:
     """An error as RFC 9457 problem+json."""
-    problem = {
-        "type": f"urn:elkv:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": request_id,
-        "errors": [
-            {"field": one.field, "code": one.code, "detail": one.detail, **one.extra}
-            for one in error.errors
-        ],
-    }
-    return Answer(
-        error.status, orjson.dumps(problem), PROBLEM_JSON, [*error_headers(error), *headers]
-    )
+    problem = problem_of(error)
+    headers = {**problem.headers, **headers_of(error)}
+    return Answer(problem.status, problem.encode(request_id), CONTENT_TYPE, list(headers.items()))
+
+
+def headers_of(error: ElkError) -> dict[str, str]:
+    """The headers that an error brings along."""
+    return error.headers if isinstance(error, HttpRefused) else {}
 
 
 async def send_answer(

@@ -11,12 +11,13 @@ import codecs
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from app.core.errors import Invalid
-from app.ingest.protocols.records import MIB, Unreadable
+from app.ingest.protocols.records import MIB, Reason
+from app.ingest.reading import Unreadable, read_with_care
 
 _SPACE = " \t\n\r"
 _NOT_SPACE = re.compile(rb"[^ \t\n\r]")
@@ -29,8 +30,7 @@ _SLICE = 1_000
 # Numbers stay text: an integer of a million digits costs no more than its length.
 _LENIENT = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
-NOT_AN_OBJECT = Unreadable("not_an_object", "a record is a JSON object")
-TOO_DEEP = Unreadable("too_deep", "the JSON is nested too deeply to be read")
+NOT_AN_OBJECT = Reason("not_an_object", "a record is a JSON object")
 
 
 def first_byte(body: bytes) -> bytes:
@@ -51,31 +51,21 @@ def are_objects(lines: Sequence[bytes]) -> bool:
         return False
 
 
-def why_unreadable(line: bytes) -> Unreadable | None:
-    """Why a line is not the text of a JSON object; `None` when it is one."""
+def why_unreadable(line: bytes) -> Reason | None:
+    """Why a line is not the text of a JSON object; `None` when it is one, for the shipper too."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return _why_python_refuses(line)
+        return _why_unreadable_with_care(line)
     return None if isinstance(value, dict) else NOT_AN_OBJECT
 
 
-def _why_python_refuses(line: bytes) -> Unreadable | None:
+def _why_unreadable_with_care(line: bytes) -> Reason | None:
     try:
-        value: Any = _LENIENT.decode(line.decode("utf-8", "surrogatepass"))
-    except UnicodeDecodeError as error:
-        return Unreadable("invalid_utf8", f"byte {error.start + 1} is not UTF-8")
-    except json.JSONDecodeError as error:
-        return Unreadable("invalid_json", _words(error))
-    except RecursionError:
-        return TOO_DEEP
-    return None if isinstance(value, dict) else NOT_AN_OBJECT
-
-
-def _words(error: json.JSONDecodeError) -> str:
-    return (
-        f"{error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')} at character {error.pos + 1}"
-    )
+        read_with_care(line)
+    except Unreadable as error:
+        return Reason(error.code, error.detail)
+    return None
 
 
 class Value(NamedTuple):
@@ -83,7 +73,7 @@ class Value(NamedTuple):
 
     line: bytes | None
     size: int
-    problem: Unreadable | None = None
+    problem: Reason | None = None
 
 
 def split_values(body: bytes, *, value_bytes: int) -> Iterator[Value]:
@@ -137,6 +127,10 @@ class _Splitter:
                 return self._text[self._at : self._at + 1]
             self._slide()
 
+    def _not_json(self, error: json.JSONDecodeError) -> Invalid:
+        self._at = error.pos
+        return self._fail(f"{error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')}")
+
     def _fail(self, words: str) -> Invalid:
         place = self._offset + self._bytes_before(self._at)
         return Invalid(f"the body is not JSON: {words} at byte {place + 1}", code="invalid_json")
@@ -166,28 +160,31 @@ class _Splitter:
         except json.JSONDecodeError as error:
             return self._value_over_the_edge(error)
         except RecursionError:
-            return self._skip(TOO_DEEP)
+            return self._skip()
         if end == len(self._text) and not self._is_last and self._at:
             # A number that ends with the window may go on behind it.
             self._slide()
             return self._value()
-        line = self._text[self._at : end].translate(_NEWLINES).encode("utf-8", "surrogatepass")
+        text = self._text[self._at : end]
+        if "\n" in text or "\r" in text:
+            text = text.translate(_NEWLINES)
+        line = text.encode("utf-8", "surrogatepass")
         self._at = end
         problem = None if isinstance(value, dict) else NOT_AN_OBJECT
         return Value(line if len(line) <= self._value_bytes else None, len(line), problem)
 
     def _value_over_the_edge(self, error: json.JSONDecodeError) -> Value:
         if self._is_last:
-            raise Invalid(f"the body is not JSON: {_words(error)}", code="invalid_json") from error
+            raise self._not_json(error)
         if self._at:
             self._slide()
             return self._value()
-        skipped = self._skip(None)
+        skipped = self._skip()
         if skipped.line is not None:
-            raise Invalid(f"the body is not JSON: {_words(error)}", code="invalid_json") from error
+            raise self._not_json(error)
         return skipped
 
-    def _skip(self, problem: Unreadable | None) -> Value:
+    def _skip(self) -> Value:
         """Passes over a value that cannot be built, by counting its brackets."""
         start = self._offset + self._bytes_before(self._at)
         depth = 0
@@ -200,6 +197,8 @@ class _Splitter:
             if depth <= 0:
                 raw = self._body[start : found.end()]
                 self._open(found.end())
-                line = raw.translate(None, b"\n\r") if len(raw) <= self._value_bytes else None
-                return Value(line, len(raw), problem)
+                if len(raw) > self._value_bytes:
+                    return Value(None, len(raw))
+                line = raw.translate(None, b"\n\r")
+                return Value(line, len(raw), why_unreadable(line))
         raise self._fail("a value has no end")

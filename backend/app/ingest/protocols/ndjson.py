@@ -13,7 +13,7 @@ from app.ingest.protocols.json_text import (
     split_values,
     why_unreadable,
 )
-from app.ingest.protocols.records import MIB, BodyLimits, Records, Unreadable, too_many
+from app.ingest.protocols.records import MIB, BodyLimits, Reason, Records, too_many
 
 _BOM = b"\xef\xbb\xbf"
 # A parsed array takes up to thirty times its bytes; a longer one is walked value by value.
@@ -161,7 +161,7 @@ def _take_text(records: Records, index: int, line: bytes) -> None:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
-        reason = Unreadable("invalid_utf8", f"byte {error.start + 1} is not UTF-8")
+        reason = Reason("invalid_utf8", f"byte {error.start + 1} is not UTF-8")
         records.quarantine(index, line, reason)
     else:
         records.keep(orjson.dumps({"message": text}))

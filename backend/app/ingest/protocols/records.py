@@ -54,7 +54,7 @@ class Records:
         """A readable record."""
         self.lines.append(line)
 
-    def quarantine(self, index: int, line: bytes, reason: Unreadable) -> None:
+    def quarantine(self, index: int, line: bytes, reason: Reason) -> None:
         """A record that cannot be read: kept as it came, with the reason."""
         self.bad[len(self.lines)] = reason.code
         self.lines.append(line)
@@ -69,7 +69,7 @@ class Records:
         self.reject(index, "record_too_large", too_large(size, limits))
 
 
-class Unreadable(NamedTuple):
+class Reason(NamedTuple):
     """Why a line is not a record: a stable code, and words for the sender."""
 
     code: str

@@ -18,11 +18,14 @@ from app.core.errors import Unauthenticated
 from app.core.ids import OrgId
 from app.core.scope import Actor, ActorKind, Permission, Scope
 from app.ingest.admission import Limits
-from app.ingest.auth import CachedAuthenticator, Credential
-from app.ingest.edge import Edge, build
+from app.ingest.auth import CachedAuthenticator, Shown
+from app.ingest.cluster import Cluster
+from app.ingest.edge import Edge, Settings, Stores, build
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter
 from app.journal.journal import Journal
+from app.users.credentials import KeyShown, TokenShown
+from tests.unit.ingest.edge.names import RememberedNames
 
 ACME = OrgId(UUID("0193a000-0000-7000-8000-00000000000a"))
 GLOBEX = OrgId(UUID("0193a000-0000-7000-8000-00000000000b"))
@@ -42,12 +45,13 @@ PEOPLE = {
 }
 
 
-def look_up(credential: Credential) -> Scope:
+def look_up(shown: Shown) -> Scope:
     """The accounts of the named cast, in a dictionary."""
-    try:
-        return PEOPLE[credential.secret]
-    except KeyError:
-        raise Unauthenticated("the API key is not known") from None
+    match shown.credential:
+        case KeyShown(key) if key in PEOPLE:
+            return PEOPLE[key]
+        case KeyShown() | TokenShown():
+            raise Unauthenticated("the API key is not valid", code="key_invalid")
 
 
 @dataclass
@@ -76,18 +80,19 @@ def served(
     *,
     limits: Limits | None = None,
     journal_bytes: int = 64 << 20,
-    look_up: Callable[[Credential], Scope] = look_up,
+    look_up: Callable[[Shown], Scope] = look_up,
 ) -> Iterator[Served]:
     """Serves until the end of the block."""
     journal = Journal(directory, max_bytes=journal_bytes)
     committer = GroupCommitter(journal)
     authenticate = CachedAuthenticator(look_up, SYSTEM_CLOCK)
-    edge = build(
-        authenticate=authenticate,
+    stores = Stores(
         journal=committer,
         shipped_number=lambda: journal.state().shipped_number,
-        limits=limits,
+        names=RememberedNames(),
     )
+    settings = Settings(Cluster.of_installation("test"), limits=limits or Limits())
+    edge = build(authenticate=authenticate, stores=stores, settings=settings)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         edge, loop="uvloop", http="httptools", lifespan="off", log_config=None, access_log=False

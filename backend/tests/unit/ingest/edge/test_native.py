@@ -37,7 +37,7 @@ def test_a_bad_line_is_kept_with_its_reason_and_the_others_go_on(
             {
                 "index": 1,
                 "code": "invalid_json",
-                "detail": "expecting value at character 12",
+                "detail": "Expecting value at character 11",
                 "outcome": "quarantined",
             },
             {
