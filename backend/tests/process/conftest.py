@@ -1,0 +1,27 @@
+"""Services that the tests of processes share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.service import Service
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service for the tests of one file that leave it running."""
+    service = Service(tmp_path_factory.mktemp("data"))
+    try:
+        service.start()
+        yield service
+    finally:
+        service.close()
+
+
+@pytest.fixture
+def own_service(tmp_path: Path) -> Iterator[Service]:
+    """A service of the test's own, not started, over an empty directory."""
+    service = Service(tmp_path / "data")
+    yield service
+    service.close()

@@ -1,0 +1,230 @@
+"""A really started service, over a directory of its own, and people who use it over HTTP."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+BACKEND = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+PASSWORD = "correct horse battery staple"
+# What each part's command line contains.
+PARTS = {"web": "uvicorn", "shipper": "shipper", "worker": "celery"}
+_NOT_INHERITED = ("DATA_DIR", "DJANGO_SETTINGS_MODULE", "ENVIRONMENT", "PORT", "HOST", "DEMO")
+
+
+def report(sentence: str) -> None:
+    """One line for whoever reads the test's output: seeds, times, counts."""
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Service:
+    """`make run` without make: the supervisor in a session of its own, and what it says."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {"REGISTRATION_RATE": "100000/hour", **environment}
+        self.said: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self._heard: queue.Queue[str] = queue.Queue()
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> float:
+        """Waits until it listens; how many seconds that took."""
+        before = time.monotonic()
+        kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "config.run"],
+            cwd=BACKEND,
+            env={
+                **kept,
+                "DATA_DIR": str(self.data_dir),
+                "PORT": str(self.port),
+                **self.environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
+        self.hear("listening on", START_SECONDS)
+        return time.monotonic() - before
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                self.said.append(line.rstrip())
+                self._heard.put(line.rstrip())
+
+    def hear(self, words: str, seconds: float = 10.0) -> str:
+        """The next line with these words; `AssertionError` with all that was said if there is none."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and self.is_running():
+            try:
+                line = self._heard.get(timeout=min(left, 0.2))
+            except queue.Empty:
+                continue
+            if words in line:
+                return line
+        raise AssertionError(f"{words!r} was not said in {seconds} s:\n" + "\n".join(self.said))
+
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def supervisor(self) -> psutil.Process:
+        assert self.process is not None
+        return psutil.Process(self.process.pid)
+
+    def parts(self) -> dict[str, psutil.Process]:
+        """The running parts by name."""
+        found = {}
+        for child in self.supervisor.children():
+            try:
+                command = " ".join(child.cmdline())
+            except psutil.Error:
+                continue
+            found.update({name: child for name, mark in PARTS.items() if mark in command})
+        return found
+
+    def wait_for_part(self, name: str, *, other_than: int, seconds: float) -> float:
+        """How long until the part runs as another process."""
+        before = time.monotonic()
+        while time.monotonic() - before < seconds:
+            part = self.parts().get(name)
+            if part is not None and part.pid != other_than:
+                return time.monotonic() - before
+            time.sleep(0.01)
+        raise AssertionError(f"{name} is not back after {seconds} s:\n" + "\n".join(self.said))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """Asks the supervisor to end; how many seconds that took. The status must be 0."""
+        assert self.process is not None
+        before = time.monotonic()
+        self.process.send_signal(number)
+        status = self.process.wait(STOP_SECONDS + 5)
+        self._join()
+        assert status == 0, "\n".join(self.said)
+        return time.monotonic() - before
+
+    def kill_group(self) -> None:
+        """`kill -9` of everything at once."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_SECONDS)
+        self._join()
+
+    def close(self) -> None:
+        """Ends whatever still runs."""
+        if self.is_running():
+            self.kill_group()
+
+    def _join(self) -> None:
+        if self._reader is not None:
+            self._reader.join(STOP_SECONDS)
+
+    def join(self, organisation: str) -> Tenant:
+        """A new person with an organisation, and a key of it."""
+        name = re.sub(r"[^a-z0-9]", "", organisation.lower())
+        with httpx.Client(base_url=self.url, timeout=30) as client:
+            made = client.post(
+                "/api/v1/users/register/",
+                json={
+                    "username": name,
+                    "email": f"{name}@example.com",
+                    "password": PASSWORD,
+                    "password2": PASSWORD,
+                    "first_name": "A",
+                    "last_name": "B",
+                    "organisation": organisation,
+                },
+            )
+            assert made.status_code == 201, made.text
+            tokens = client.post(
+                "/api/auth/login/", json={"username": name, "password": PASSWORD}
+            ).json()
+            key = client.post(
+                "/api/v1/api-keys/",
+                json={"name": "test", "scopes": ["ingest", "search"]},
+                headers={"Authorization": f"Bearer {tokens['access']}"},
+            )
+            assert key.status_code == 201, key.text
+        return Tenant(self.url, key.json()["key"], tokens["access"])
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Somebody with a key: sends and searches."""
+
+    url: str
+    key: str
+    access: str
+
+    def client(self, seconds: float = 30.0) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.url, timeout=seconds, headers={"Authorization": f"ApiKey {self.key}"}
+        )
+
+    def send(self, lines: list[bytes], *, content_type: str = "application/x-ndjson") -> Any:
+        """Waits until the records are found; what the service answered."""
+        with self.client() as client:
+            answer = client.post(
+                "/api/v1/logs/?wait_for=indexed",
+                content=b"\n".join(lines),
+                headers={"Content-Type": content_type},
+            )
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def search(self, client: httpx.Client, q: str = "", **parameters: Any) -> Any:
+        """The answer of one search over all times unless told otherwise."""
+        asked = {"q": q, "from": "1970-01-01T00:00:00Z", "to": "2262-01-01T00:00:00Z"}
+        answer = client.get("/api/v1/logs/search/", params={**asked, **parameters})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def count(self, q: str = "") -> int:
+        with self.client() as client:
+            found = self.search(client, q, page_size=1)["total"]
+        assert found["relation"] == "eq"
+        value: int = found["value"]
+        return value
+
+    def pages(self, q: str = "", **parameters: Any) -> Iterator[list[dict[str, Any]]]:
+        """All pages of a search, one after the other."""
+        with self.client() as client:
+            told = self.search(client, q, page_size=1_000, **parameters)
+            while True:
+                yield told["hits"]
+                if told["next_cursor"] is None:
+                    return
+                told = self.search(client, q, page_size=1_000, cursor=told["next_cursor"])

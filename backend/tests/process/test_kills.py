@@ -1,0 +1,132 @@
+"""`kill -9` at any moment: what was acknowledged is found exactly once afterwards.
+
+The seed of a run is printed; `KILL_SEED=… KILLS=…` repeats it. `make soak` runs the long form.
+"""
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+
+import orjson
+import psutil
+import pytest
+
+from tests.process.senders import OneShipper, Sender
+from tests.process.service import Service, Tenant, report
+
+KILLS = int(os.environ.get("KILLS", "20" if os.environ.get("SOAK") else "6"))
+VICTIMS = ("web", "shipper", "group")
+BACK_SECONDS = 2.0
+SETTLE_SECONDS = 60.0
+SENDERS = 3
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_by_kills_at_random(own_service: Service) -> None:
+    seed = int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(1 << 32)))
+    report(f"KILL_SEED={seed} KILLS={KILLS}")
+    chance = random.Random(seed)
+    own_service.start()
+    tenant = own_service.join("Acme")
+    stop, over = threading.Event(), threading.Event()
+    senders = [Sender(f"s{n}", tenant, seed + n, stop) for n in range(SENDERS)]
+    watcher = OneShipper(str(own_service.data_dir), over)
+    for thread in (*senders, watcher):
+        thread.start()
+    victims = [VICTIMS[n % len(VICTIMS)] for n in range(KILLS)]
+    chance.shuffle(victims)
+    backs = []
+    for victim in victims:
+        time.sleep(chance.uniform(0.3, 1.8))
+        backs.append((victim, round(kill(own_service, victim), 2)))
+        assert [sender.trouble for sender in senders if sender.trouble] == []
+    report(f"back after seconds: {backs}")
+    time.sleep(1.0)
+    stop.set()
+    for sender in senders:
+        sender.join(SETTLE_SECONDS)
+        assert not sender.is_alive()
+        assert sender.trouble is None
+    wait_until_indexed(tenant)
+    over.set()
+    watcher.join()
+    assert watcher.looks > KILLS
+    assert watcher.most == 1
+    found = Counter(hit["attributes"]["mark"] for page in tenant.pages("mark:*") for hit in page)
+    for sender in senders:
+        mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
+        report(
+            f"{sender.name}: {len(sender.ledger.acknowledged)} acknowledged, "
+            f"{sender.ledger.repeated} sent again, {len(sender.ledger.unknown)} unknown, "
+            f"{sum(mine.values())} found"
+        )
+        assert len(sender.ledger.acknowledged) > KILLS * 40
+        sender.ledger.check(mine)
+
+
+def kill(service: Service, victim: str) -> float:
+    """Kills one part or everything; how long until it runs again."""
+    if victim == "group":
+        service.kill_group()
+        return service.start()
+    part = wait_for(service, victim)
+    part.kill()
+    return service.wait_for_part(victim, other_than=part.pid, seconds=BACK_SECONDS)
+
+
+def wait_for(service: Service, name: str) -> psutil.Process:
+    """The part; it may be about to come back from the kill before."""
+    deadline = time.monotonic() + BACK_SECONDS
+    while time.monotonic() < deadline:
+        part = service.parts().get(name)
+        if part is not None:
+            return part
+        time.sleep(0.01)
+    raise AssertionError(f"{name} does not run")
+
+
+def wait_until_indexed(tenant: Tenant) -> None:
+    """Everything acknowledged before is found afterwards."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while not tenant.send([b'{"message":"the last one"}'])["indexed"]:
+        assert time.monotonic() < deadline, "the shipper does not get through"
+
+
+FAULTS = (
+    "commit:before",
+    "commit:after_source",
+    "commit:after_index",
+    "ship:after_append",
+    "ship:after_commit",
+    "ship:before_trim",
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_shipper_that_dies_in_the_middle_ships_everything_once(
+    own_service: Service, fault: str
+) -> None:
+    own_service.environment["ELKV_FAULT"] = f"{fault}:2"
+    own_service.start()
+    tenant = own_service.join("Acme")
+    sent = 0
+    with tenant.client() as client:
+        for number in range(40):
+            lines = [
+                orjson.dumps({"message": f"n {number}", "mark": f"{number}-{index}"})
+                for index in range(50)
+            ]
+            answer = client.post("/api/v1/logs/", content=b"\n".join(lines))
+            assert answer.status_code == 202
+            sent += answer.json()["accepted"]
+            time.sleep(0.05)
+    # Every shipper of this group dies at the same point: two of its own making, then a sound one.
+    own_service.hear("shipper was ended by SIGKILL", 20)
+    own_service.kill_group()
+    del own_service.environment["ELKV_FAULT"]
+    own_service.start()
+    wait_until_indexed(tenant)
+    found = Counter(hit["attributes"]["mark"] for page in tenant.pages("mark:*") for hit in page)
+    assert len(found) == sent == 2_000
+    assert set(found.values()) == {1}
