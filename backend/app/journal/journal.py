@@ -139,7 +139,7 @@ class Journal:
                     left -= len(payload)
                 found = cursor.next()
         for key, reason in broken:
-            self._set_aside(key, reason)
+            self.set_aside(_KEY.unpack(key)[0], reason)
         return entries
 
     def mark_shipped(self, through: int) -> None:
@@ -171,6 +171,20 @@ class Journal:
             oldest_ns=oldest_ns,
             damaged=counters.damaged,
         )
+
+    def set_aside(self, number: int, reason: str) -> None:
+        """Moves an entry that cannot be shipped to the damaged ones, where it stays."""
+        key = _KEY.pack(number)
+        with self._storage.writing() as (tables, transaction):
+            data = transaction.get(key, db=tables.entries)
+            if data is None:
+                return
+            transaction.put(key, bytes(data), db=tables.damaged)
+            transaction.delete(key, db=tables.entries)
+            counters = _counters_of(tables, transaction)
+            left = counters._replace(entries=counters.entries - 1, damaged=counters.damaged + 1)
+            _put_counters(tables, transaction, left)
+        log.error("journal_entry_damaged", number=number, reason=reason)
 
     def damaged_numbers(self) -> list[int]:
         """The entries that were set aside."""
@@ -270,18 +284,6 @@ class Journal:
             )
             _put_counters(tables, transaction, left)
         return deleted
-
-    def _set_aside(self, key: bytes, reason: str) -> None:
-        with self._storage.writing() as (tables, transaction):
-            data = transaction.get(key, db=tables.entries)
-            if data is None:
-                return
-            transaction.put(key, bytes(data), db=tables.damaged)
-            transaction.delete(key, db=tables.entries)
-            counters = _counters_of(tables, transaction)
-            left = counters._replace(entries=counters.entries - 1, damaged=counters.damaged + 1)
-            _put_counters(tables, transaction, left)
-        log.error("journal_entry_damaged", number=_KEY.unpack(key)[0], reason=reason)
 
     def _cost(self, stored_bytes: int) -> int:
         if stored_bytes + _NODE_BYTES > self._page_bytes // 2 - _PAGE_HEAD_BYTES:

@@ -28,7 +28,7 @@ for number in range(start, start + 100_000):
 
 def start_writer(directory: Path, name: str, first: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(directory), name, str(first)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 — ourselves
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def acknowledged_until_killed(writer: subprocess.Popen[str], seconds: float) -> list[int]:
@@ -91,7 +91,7 @@ print(journal.append([b"after"]))
 print([entry.payload for entry in journal.read(0, max_bytes=100)])
 """
     command = [sys.executable, "-c", program, str(tmp_path)]
-    done = subprocess.run(  # noqa: S603 — ourselves
+    done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=True, env={**os.environ}
     )
     assert done.stdout.splitlines()[-3:] == ["journal_full", "2", "[b'before', b'after']"]

@@ -1,0 +1,67 @@
+"""`manage.py shipper`: moves what the journal holds into the log store, until told to stop."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
+from typing_extensions import override
+
+from app.ingest.directory import DefaultStreams, StreamDirectory
+from app.ingest.exclusive import only_shipper
+from app.ingest.faults import VARIABLE, fault_of
+from app.ingest.shipper import NAP_SECONDS, Parts, Shipper, Stop
+from app.journal.journal import Journal
+from app.logstore.interface import Observer
+from app.logstore.registry import open_writer
+
+# Records are many, short-lived and without cycles: the collector need not look at them often.
+GC_THRESHOLDS = (100_000, 20, 50)
+
+
+class Command(BaseCommand):
+    """One runs at a time per journal; another one waits for its end."""
+
+    help = "Moves records from the journal into the log store; SIGTERM or SIGINT ends it cleanly."
+    requires_system_checks = ()
+
+    @override
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        stop = Stop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.ask())
+        with only_shipper(settings.JOURNAL_DIR, lambda: stop.sleep(NAP_SECONDS)) as is_held:
+            if is_held:
+                _ship(stop)
+
+
+def _ship(stop: Stop) -> None:
+    fault = fault_of(os.environ.get(VARIABLE, ""))
+    journal = Journal(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
+    writer = open_writer(settings.LOG_STORE, settings.LOGS_DIR, fault=fault)
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    try:
+        Shipper(Parts(journal, writer, _directory(), _observers(), fault)).run(stop)
+    finally:
+        writer.close()
+        journal.close()
+
+
+def _directory() -> StreamDirectory:
+    """The one that `STREAM_DIRECTORY` names (a factory without arguments), or one stream each."""
+    path = getattr(settings, "STREAM_DIRECTORY", "")
+    if path:
+        directory: StreamDirectory = import_string(path)()
+        return directory
+    return DefaultStreams(settings.RETENTION_DAYS)
+
+
+def _observers() -> list[Observer]:
+    """What the factories in `SHIPPER_OBSERVERS` make."""
+    return [import_string(path)() for path in getattr(settings, "SHIPPER_OBSERVERS", ())]

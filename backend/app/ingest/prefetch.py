@@ -1,0 +1,108 @@
+"""Reads and normalises the next journal entries while the store is busy with the ones before."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+
+from app.core.errors import ElkError
+from app.ingest.directory import StreamDirectory
+from app.ingest.metrics import ENTRIES_SET_ASIDE
+from app.ingest.normalise import Normalised, normalise
+from app.journal.batch import Batch, decode
+from app.journal.journal import Entry, Journal
+
+log = structlog.get_logger(__name__)
+
+READ_BYTES = 4 << 20
+# A normalised record takes some ten times its bytes: so many wait at most, and one entry more.
+MAX_WAITING_RECORDS = 20_000
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A journal entry, ready for the store: `made.records[i]` was made of `batch.lines[i]`."""
+
+    number: int
+    payload_bytes: int
+    batch: Batch
+    made: Normalised
+
+
+class Prefetch:
+    """A thread that keeps a few entries ready, in order."""
+
+    def __init__(self, journal: Journal, directory: StreamDirectory, *, after: int) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._after = after
+        self._ready: deque[Prepared] = deque()
+        self._ready_records = 0
+        self._failure: Exception | None = None
+        self._is_closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="shipper-prefetch", daemon=True)
+        self._thread.start()
+
+    def next(self, *, timeout_seconds: float) -> Prepared | None:
+        """The next entry; `None` when there is none in time. Raises what the journal raised."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ready or self._failure is not None, timeout_seconds
+            )
+            if self._ready:
+                prepared = self._ready.popleft()
+                self._ready_records -= len(prepared.made.records)
+                self._changed.notify_all()
+                return prepared
+            if self._failure is not None:
+                raise self._failure
+            return None
+
+    def close(self) -> None:
+        """Ends the thread; what is ready is forgotten."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._is_closing:
+                entries = self._journal.read(self._after, max_bytes=READ_BYTES)
+                for entry in entries:
+                    self._prepare(entry)
+                if not entries:
+                    time.sleep(POLL_SECONDS)
+        except Exception as error:  # told to whoever asks next
+            log.exception("shipper_read_failed")
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _prepare(self, entry: Entry) -> None:
+        self._after = entry.number
+        try:
+            batch = decode(entry.payload)
+            target = self._directory(batch.org_id, batch.stream)
+            prepared = Prepared(entry.number, len(entry.payload), batch, normalise(batch, target))
+        except ElkError:
+            # A version of a later release, or a directory that is down: it may work later.
+            raise
+        except Exception as error:
+            log.exception("shipper_entry_unreadable", number=entry.number)
+            ENTRIES_SET_ASIDE.inc()
+            self._journal.set_aside(entry.number, repr(error))
+            return
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ready_records < MAX_WAITING_RECORDS or self._is_closing
+            )
+            self._ready.append(prepared)
+            self._ready_records += len(prepared.made.records)
+            self._changed.notify_all()

@@ -1,0 +1,261 @@
+"""From the journal into the store: read, normalise, append, commit, trim; over and over.
+
+What was appended but not committed is shipped again after a crash, from the last trimmed entry; the
+store knows by the position what it has.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from app.core.clock import SYSTEM_CLOCK, Clock
+from app.core.errors import ElkError, Unavailable
+from app.ingest import metrics
+from app.ingest.backoff import Backoff
+from app.ingest.directory import StreamDirectory
+from app.ingest.observers import ObserverLane
+from app.ingest.prefetch import Prefetch, Prepared
+from app.ingest.quarantine import quarantined
+from app.journal.journal import Journal
+from app.journal.status import ShipperStatus, write_status
+from app.logstore.interface import FaultPoint, LogWriter, Observer, no_fault
+from app.logstore.types import NS_PER_SECOND, AppendReport, Position, RoutedRecord
+
+log = structlog.get_logger(__name__)
+
+NAP_SECONDS = 0.05
+OBSERVER_GOODBYE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often things happen. A commit is due a second after the one before began, earlier when
+    so much waits."""
+
+    commit_seconds: float = 1.0
+    commit_records: int = 200_000
+    commit_bytes: int = 128 << 20
+    status_seconds: float = 1.0
+    maintain_seconds: float = 60.0
+
+
+class Stop:
+    """Asked for by a signal handler, looked at by the shipper: a flag, because a handler must not
+    touch locks that the interrupted code may hold."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    def ask(self) -> None:
+        self.is_asked = True
+
+    def sleep(self, seconds: float) -> bool:
+        """Waits, unless asked to stop meanwhile: `False` then."""
+        until = time.monotonic() + seconds
+        while not self.is_asked and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, NAP_SECONDS))
+        return not self.is_asked
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the shipper joins: where records come from, go to, and who is told."""
+
+    journal: Journal
+    writer: LogWriter
+    directory: StreamDirectory
+    observers: Sequence[Observer] = ()
+    fault: FaultPoint = no_fault
+
+
+class Shipper:
+    """Owns the writer while `run` runs: one thread appends and commits, another reads ahead."""
+
+    def __init__(
+        self, parts: Parts, *, pace: Pace | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._journal = parts.journal
+        self._writer = parts.writer
+        self._directory = parts.directory
+        self._lanes = [ObserverLane(observer) for observer in parts.observers]
+        self._fault = parts.fault
+        self._pace = pace or Pace()
+        self._clock = clock
+        self._backoff = Backoff()
+        self._waiting = _Waiting()
+        self._commit_began = -self._pace.commit_seconds
+        self._maintained = clock.monotonic()
+        now_ns = clock.now_ns()
+        self._status = ShipperStatus(os.getpid(), "running", now_ns, now_ns)
+        self._status_written = 0.0
+
+    def run(self, stop: Stop) -> None:
+        """Ships until asked to stop, then commits what is appended. Does not close the writer."""
+        log.info("shipper_started", journal=self._journal.id)
+        last_words = None
+        try:
+            while not stop.is_asked:
+                try:
+                    self._ship(stop)
+                except ElkError as error:
+                    # What was appended may be kept or lost: start again behind the last trim.
+                    self._waiting = _Waiting()
+                    self._failed(error, "ship", stop)
+        except Exception as error:
+            last_words = repr(error)
+            raise
+        finally:
+            for lane in self._lanes:
+                lane.close(timeout_seconds=OBSERVER_GOODBYE_SECONDS)
+            self._say(state="stopped", error=last_words)
+        log.info("shipper_stopped", shipped=self._journal.state().shipped_number)
+
+    def _ship(self, stop: Stop) -> None:
+        after = self._journal.state().shipped_number
+        prefetch = Prefetch(self._journal, self._directory, after=after)
+        try:
+            while not stop.is_asked:
+                prepared = prefetch.next(timeout_seconds=NAP_SECONDS)
+                if prepared is not None:
+                    self._append(prepared, stop)
+                if self._waiting.entries and self._is_commit_due():
+                    self._commit()
+                self._look_after()
+        finally:
+            prefetch.close()
+        if self._waiting.entries:
+            self._commit()
+
+    def _append(self, prepared: Prepared, stop: Stop) -> None:
+        """Appends one entry, however often the store says that it cannot now."""
+        records = prepared.made.records
+        report = self._append_records(prepared, records, stop)
+        if report is None:
+            return
+        refused = [
+            quarantined(prepared.batch, bad.index, reason=bad.code, detail=bad.detail)
+            for bad in report.rejected
+        ]
+        if refused:
+            again = self._append_records(prepared, refused, stop)
+            if again is None:
+                return
+            if again.rejected:
+                # Not even its text can be stored: the whole entry stays beside the journal.
+                metrics.ENTRIES_SET_ASIDE.inc()
+                self._journal.set_aside(prepared.number, again.rejected[0].detail)
+        self._fault("ship:after_append")
+        self._waiting.add(prepared, keep_records=bool(self._lanes))
+        self._count(prepared, report)
+
+    def _append_records(
+        self, prepared: Prepared, records: Sequence[RoutedRecord], stop: Stop
+    ) -> AppendReport | None:
+        """`None`: asked to stop while the store did not take it; it is shipped again later."""
+        position = Position(self._journal.id, prepared.number)
+        while True:
+            try:
+                report = self._writer.append(records, position=position)
+            except Unavailable as error:
+                if self._waiting.entries:
+                    self._commit()
+                self._failed(error, "append", stop)
+                if stop.is_asked:
+                    return None
+            else:
+                self._backoff.reset()
+                return report
+
+    def _is_commit_due(self) -> bool:
+        return (
+            self._clock.monotonic() - self._commit_began >= self._pace.commit_seconds
+            or self._waiting.records >= self._pace.commit_records
+            or self._waiting.payload_bytes >= self._pace.commit_bytes
+        )
+
+    def _commit(self) -> None:
+        waiting = self._waiting
+        self._commit_began = began = self._clock.monotonic()
+        self._writer.commit()
+        metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - began)
+        self._fault("ship:after_commit")
+        self._waiting = _Waiting()
+        self._backoff.reset()
+        for lane in self._lanes:
+            for records in waiting.kept:
+                lane.offer(records)
+        self._fault("ship:before_trim")
+        try:
+            self._journal.trim(waiting.last_number)
+        except ElkError as error:
+            # The next trim takes these too, and a second shipping finds them stored.
+            metrics.RETRIES.labels("trim").inc()
+            log.warning("shipper_trim_failed", error=str(error))
+        metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
+        self._status = replace(self._status, state="running", last_commit_ns=self._clock.now_ns())
+
+    def _look_after(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._status_written >= self._pace.status_seconds:
+            self._status_written = now
+            self._say(state=self._status.state)
+        if now - self._maintained >= self._pace.maintain_seconds:
+            self._maintained = now
+            try:
+                self._writer.maintain(self._clock.now_ns())
+            except Unavailable as error:
+                metrics.RETRIES.labels("maintain").inc()
+                log.warning("shipper_maintain_failed", error=str(error))
+
+    def _failed(self, error: ElkError, step: str, stop: Stop) -> None:
+        delay = self._backoff.next_seconds()
+        metrics.RETRIES.labels(step).inc()
+        log.warning("shipper_retrying", step=step, error=str(error), seconds=round(delay, 3))
+        self._say(state="retrying", error=f"{step}: {error}")
+        stop.sleep(delay)
+
+    def _say(self, *, state: str, error: str | None = None) -> None:
+        now_ns = self._clock.now_ns()
+        self._status = replace(self._status, state=state, updated_ns=now_ns)
+        if error is not None:
+            self._status = replace(self._status, last_error=error, last_error_ns=now_ns)
+        try:
+            write_status(self._journal.directory, self._status)
+            journal = self._journal.state()
+        except (OSError, ElkError) as failure:
+            log.warning("shipper_status_unwritten", error=str(failure))
+            return
+        metrics.LAG_ENTRIES.set(journal.entries)
+        oldest_ns = now_ns if journal.oldest_ns is None else journal.oldest_ns
+        metrics.LAG_SECONDS.set(max(0, now_ns - oldest_ns) / NS_PER_SECOND)
+
+    def _count(self, prepared: Prepared, report: AppendReport) -> None:
+        organisation = str(prepared.batch.org_id)
+        metrics.RECORDS_STORED.labels(organisation).inc(report.stored)
+        if report.repeated:
+            metrics.RECORDS_REPEATED.labels(organisation).inc(report.repeated)
+        reasons = prepared.made.quarantined.copy()
+        reasons.update(bad.code for bad in report.rejected)
+        for reason, count in reasons.items():
+            metrics.RECORDS_QUARANTINED.labels(organisation, reason).inc(count)
+
+
+class _Waiting:
+    """What was appended since the last commit."""
+
+    def __init__(self) -> None:
+        self.entries = self.records = self.payload_bytes = self.last_number = 0
+        self.kept: list[Sequence[RoutedRecord]] = []
+
+    def add(self, prepared: Prepared, *, keep_records: bool) -> None:
+        self.entries += 1
+        self.records += len(prepared.made.records)
+        self.payload_bytes += prepared.payload_bytes
+        self.last_number = prepared.number
+        if keep_records:
+            self.kept.append(prepared.made.records)

@@ -1,0 +1,42 @@
+"""What the shipper says of itself, in a small file beside the journal, for health and people."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+FILE_NAME = "shipper.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ShipperStatus:
+    """`state`: running, retrying (the store does not take records), stopped. Times in nanoseconds.
+
+    `updated_ns` is fresh within seconds while the shipper lives, except during a long commit.
+    """
+
+    pid: int
+    state: str
+    started_ns: int
+    updated_ns: int
+    last_commit_ns: int | None = None
+    last_error: str | None = None
+    last_error_ns: int | None = None
+
+
+def write_status(directory: Path, status: ShipperStatus) -> None:
+    """Replaces the file in one step; a reader sees the old or the new one."""
+    partial = directory / f"{FILE_NAME}.{os.getpid()}"
+    partial.write_bytes(orjson.dumps(asdict(status)))
+    partial.replace(directory / FILE_NAME)
+
+
+def read_status(directory: Path) -> ShipperStatus | None:
+    """The last status written; `None` when there is none that can be read."""
+    try:
+        return ShipperStatus(**orjson.loads((directory / FILE_NAME).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,380 @@
+"""What is in the journal gets into the store: once, in order, whatever fails on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from typing_extensions import override
+
+from app.core.errors import Unavailable
+from app.core.ids import OrgId, uuid7_run
+from app.core.scope import Actor, ActorKind, Permission, Scope
+from app.ingest.directory import DefaultStreams
+from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.journal.batch import Batch, encode
+from app.journal.journal import Journal
+from app.journal.status import read_status
+from app.logstore.memory.store import MemoryStore
+from app.logstore.types import (
+    AppendReport,
+    Position,
+    Rejected,
+    RoutedRecord,
+    SearchPlan,
+    StoredRecord,
+    TimeRange,
+)
+from app.query.filters import Everything
+
+ACME = OrgId(UUID(int=1))
+GLOBEX = OrgId(UUID(int=2))
+RECEIVED_NS = 1_795_000_000_000_000_000
+QUICK = Pace(commit_seconds=0.02, status_seconds=0.02, maintain_seconds=0.02)
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal", max_bytes=64 << 20)
+    yield opened
+    opened.close()
+
+
+def batch(*lines: bytes, org_id: OrgId = ACME, bad: dict[int, str] | None = None) -> bytes:
+    first_id = uuid7_run(RECEIVED_NS // 1_000_000)
+    return encode(
+        Batch(org_id, RECEIVED_NS, first_id, "ndjson", list(lines), stream="", bad=bad or {})
+    )
+
+
+def messages(store: MemoryStore, org_id: OrgId = ACME, stream: str | None = None) -> list[str]:
+    return [record.message for record in records(store, org_id, stream)]
+
+
+def records(
+    store: MemoryStore, org_id: OrgId = ACME, stream: str | None = None
+) -> tuple[StoredRecord, ...]:
+    scope = Scope(org_id, Actor(ActorKind.SYSTEM, "test"), frozenset(Permission))
+    plan = SearchPlan(
+        Everything(), TimeRange(0, 2**63 - 1), stream=stream, is_descending=False, limit=1000
+    )
+    return store.search(scope, plan).records
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+@contextmanager
+def shipping(parts: Parts, pace: Pace = QUICK) -> Iterator[Stop]:
+    stop = Stop()
+    thread = threading.Thread(target=Shipper(parts, pace=pace).run, args=(stop,))
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.ask()
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+
+
+def is_shipped(journal: Journal) -> bool:
+    state = journal.state()
+    return state.shipped_number == state.last_number
+
+
+def test_what_is_in_the_journal_gets_into_the_store_and_out_of_the_journal(
+    journal: Journal,
+) -> None:
+    store = MemoryStore()
+    journal.append([batch(b'{"message":"before"}')])
+    with shipping(Parts(journal, store, DefaultStreams())):
+        for number in range(20):
+            journal.append([batch(b'{"message":"%02d"}' % number)])
+        journal.append([batch(b'{"message":"theirs"}', org_id=GLOBEX)])
+        until(lambda: is_shipped(journal))
+    assert sorted(messages(store)) == [f"{number:02}" for number in range(20)] + ["before"]
+    assert messages(store, GLOBEX) == ["theirs"]
+    assert journal.state().entries == 0
+
+
+def test_asked_to_stop_it_commits_what_it_has_appended(journal: Journal) -> None:
+    store = CountingStore()
+    never = Pace(commit_seconds=1_000_000)
+    with shipping(Parts(journal, store, DefaultStreams()), never) as stop:
+        # The first commit is due at once; the second only because it is asked to stop.
+        journal.append([batch(b'{"message":"first"}')])
+        until(lambda: is_shipped(journal))
+        journal.append([batch(b'{"message":"second"}')])
+        until(lambda: store.appends == 2)
+        assert messages(store) == ["first"]
+        stop.ask()
+        until(lambda: is_shipped(journal))
+    assert sorted(messages(store)) == ["first", "second"]
+
+
+def test_many_records_are_committed_before_the_second_is_over(journal: Journal) -> None:
+    store = CountingStore()
+    by_number = Pace(commit_seconds=1_000_000, commit_records=3)
+    with shipping(Parts(journal, store, DefaultStreams()), by_number):
+        journal.append([batch(b'{"message":"first"}')])
+        until(lambda: is_shipped(journal))
+        journal.append([batch(b"{}", b"{}"), batch(b"{}")])
+        until(lambda: is_shipped(journal))
+
+
+def test_a_line_that_cannot_be_read_is_found_in_quarantine(journal: Journal) -> None:
+    store = MemoryStore()
+    journal.append(
+        [batch(b'{"message":"good"}', b'{"half":', b"\xff\x00", bad={2: "invalid_utf8"})]
+    )
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: is_shipped(journal))
+    assert messages(store) == ["good"]
+    half, bytes_ = sorted(records(store, stream="_quarantine"), key=lambda one: one.message)
+    assert half.attributes == {
+        "reason": "invalid_json",
+        "source": "ndjson",
+        "stream": "default",
+        "raw": '{"half":',
+    }
+    assert (half.message, bytes_.attributes["reason"]) == ('{"half":', "invalid_utf8")
+
+
+def test_what_the_store_can_never_take_is_found_in_quarantine(journal: Journal) -> None:
+    store = PickyStore("unwanted")
+    journal.append([batch(b'{"message":"good"}', b'{"message":"unwanted"}')])
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: is_shipped(journal))
+    assert messages(store) == ["good"]
+    (entry,) = records(store, stream="_quarantine")
+    assert entry.attributes["reason"] == "too_odd"
+    assert entry.attributes["detail"] == "nobody wants it"
+    assert entry.attributes["raw"] == '{"message":"unwanted"}'
+
+
+def test_an_entry_that_even_quarantine_cannot_take_stays_beside_the_journal(
+    journal: Journal,
+) -> None:
+    store = PickyStore("")
+    journal.append([batch(b'{"message":"unwanted"}')])
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: is_shipped(journal))
+    assert (journal.state().entries, journal.damaged_numbers()) == (0, [1])
+
+
+def test_an_entry_that_makes_no_sense_is_set_aside_and_the_next_is_shipped(
+    journal: Journal,
+) -> None:
+    store = MemoryStore()
+    journal.append([b"", b"\x01\xff\xff\xff\x00", batch(b'{"message":"good"}')])
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: is_shipped(journal))
+    assert messages(store) == ["good"]
+    assert journal.damaged_numbers() == [1, 2]
+
+
+def test_an_entry_of_a_later_release_is_not_touched_and_said(journal: Journal) -> None:
+    journal.append([b"\x63" + batch(b'{"message":"good"}')[1:]])
+    with shipping(Parts(journal, MemoryStore(), DefaultStreams())):
+        until(lambda: "version 99" in last_error_of(journal))
+    assert journal.state().entries == 1
+
+
+def test_a_store_that_is_down_gets_everything_when_it_is_back(journal: Journal) -> None:
+    store = FlakyStore(appends_refused=2, commits_refused=2)
+    with shipping(Parts(journal, store, DefaultStreams())):
+        for number in range(10):
+            journal.append([batch(b'{"message":"%d"}' % number)])
+        until(lambda: is_shipped(journal))
+    assert sorted(messages(store)) == [str(number) for number in range(10)]
+    assert "down" in last_error_of(journal)
+    assert (store.appends_refused, store.commits_refused) == (0, 0)
+
+
+def test_it_stops_while_the_store_is_down(journal: Journal) -> None:
+    store = FlakyStore(appends_refused=1_000_000)
+    journal.append([batch(b'{"message":"kept"}')])
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: "append: down" in last_error_of(journal))
+    assert journal.state().entries == 1
+    status = read_status(journal.directory)
+    assert status is not None
+    assert status.state == "stopped"
+
+
+def test_what_was_committed_but_not_trimmed_is_not_stored_again(journal: Journal) -> None:
+    store = MemoryStore()
+    journal.append([batch(b'{"message":"a"}'), batch(b'{"message":"b"}')])
+    store.append([], position=Position(journal.id, 1))
+    store.commit()
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: is_shipped(journal))
+    assert messages(store) == ["b"]
+
+
+def test_a_defect_in_the_store_ends_the_shipper_with_its_name_in_the_status(
+    journal: Journal,
+) -> None:
+    journal.append([batch(b"{}")])
+    with pytest.raises(ZeroDivisionError):
+        Shipper(Parts(journal, DefectiveStore(), DefaultStreams()), pace=QUICK).run(Stop())
+    assert "ZeroDivisionError" in last_error_of(journal)
+    assert journal.state().entries == 1
+
+
+def test_observers_see_what_was_stored_and_a_bad_one_stops_nobody(journal: Journal) -> None:
+    store = MemoryStore()
+    good, failing, stuck = Watcher("good"), Failing(), Stuck()
+    parts = Parts(journal, store, DefaultStreams(), observers=(failing, stuck, good))
+    with shipping(parts):
+        for number in range(30):
+            journal.append([batch(b'{"message":"%d"}' % number)])
+        until(lambda: is_shipped(journal) and len(good.seen) == 30)
+        stuck.let_go.set()
+    assert good.seen == [str(number) for number in range(30)]
+    assert failing.calls > 1
+
+
+def test_the_store_is_looked_after(journal: Journal) -> None:
+    store = CountingStore()
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: store.maintained > 1)
+
+
+def test_the_status_names_the_process_and_its_last_commit(journal: Journal) -> None:
+    with shipping(Parts(journal, MemoryStore(), DefaultStreams())):
+        until(lambda: (status := read_status(journal.directory)) is not None and status.pid > 0)
+        journal.append([batch(b"{}")])
+        until(lambda: is_shipped(journal))
+    status = read_status(journal.directory)
+    assert status is not None
+    assert (status.state, status.last_error) == ("stopped", None)
+    assert status.last_commit_ns is not None
+
+
+def test_the_fault_points_are_passed_in_order(journal: Journal) -> None:
+    passed: list[str] = []
+    journal.append([batch(b"{}")])
+    with shipping(Parts(journal, MemoryStore(), DefaultStreams(), fault=passed.append)):
+        until(lambda: is_shipped(journal))
+    assert passed == ["ship:after_append", "ship:after_commit", "ship:before_trim"]
+
+
+def last_error_of(journal: Journal) -> str:
+    status = read_status(journal.directory)
+    return (status.last_error or "") if status else ""
+
+
+class CountingStore(MemoryStore):
+    """Counts calls."""
+
+    appends = 0
+    maintained = 0
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        report = super().append(records, position=position)
+        self.appends += 1
+        return report
+
+    @override
+    def maintain(self, now_ns: int) -> None:
+        super().maintain(now_ns)
+        self.maintained += 1
+
+
+class FlakyStore(MemoryStore):
+    """Refuses the first calls; a refused commit forgets what was appended."""
+
+    def __init__(self, *, appends_refused: int = 0, commits_refused: int = 0) -> None:
+        super().__init__()
+        self.appends_refused = appends_refused
+        self.commits_refused = commits_refused
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        if self.appends_refused:
+            self.appends_refused -= 1
+            raise Unavailable("down")
+        return super().append(records, position=position)
+
+    @override
+    def commit(self) -> None:
+        if self.commits_refused:
+            self.commits_refused -= 1
+            self._pending, self._pending_positions = [], {}
+            raise Unavailable("down")
+        super().commit()
+
+
+class PickyStore(MemoryStore):
+    """Never takes records of stream `default` with this in their message."""
+
+    def __init__(self, unwanted: str) -> None:
+        super().__init__()
+        self._unwanted = unwanted
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        rejected = tuple(
+            Rejected(index, "too_odd", "nobody wants it")
+            for index, record in enumerate(records)
+            if self._unwanted in record.message
+            and (record.stream == "default" or not self._unwanted)
+        )
+        bad = {one.index for one in rejected}
+        good = [record for index, record in enumerate(records) if index not in bad]
+        report = super().append(good, position=position)
+        return AppendReport(report.stored, report.repeated, rejected)
+
+
+class DefectiveStore(MemoryStore):
+    """Has a bug."""
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        raise ZeroDivisionError
+
+
+class Watcher:
+    """Remembers what it saw."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen: list[str] = []
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        self.seen += [record.message for record in records]
+
+
+class Failing:
+    """Fails always."""
+
+    name = "failing"
+    calls = 0
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        self.calls += 1
+        raise ValueError(len(records))
+
+
+class Stuck:
+    """Does not come back until it is let go."""
+
+    name = "stuck"
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        self.let_go.wait(PATIENCE_SECONDS)
