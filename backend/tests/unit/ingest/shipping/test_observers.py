@@ -6,8 +6,9 @@ import threading
 from collections.abc import Sequence
 from uuid import UUID
 
+from prometheus_client import REGISTRY
+
 from app.core.ids import OrgId
-from app.ingest.metrics import OBSERVER_DROPPED
 from app.ingest.observers import ObserverLane
 from app.ingest.quarantine import quarantined
 from app.journal.batch import Batch
@@ -36,11 +37,8 @@ class Slow:
 
 
 def dropped(observer: Slow, reason: str) -> float:
-    samples = OBSERVER_DROPPED.collect()[0].samples
-    wanted = {"observer": observer.name, "reason": reason}
-    return next(
-        one.value for one in samples if one.labels == wanted and one.name.endswith("_total")
-    )
+    labels = {"observer": observer.name, "reason": reason}
+    return REGISTRY.get_sample_value("elkv_shipper_observer_dropped_records_total", labels) or 0
 
 
 def test_an_observer_that_is_behind_misses_what_does_not_fit_and_then_goes_on() -> None:
