@@ -5,8 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from config.openapi import RedocView, SchemaView, SwaggerView
+
 urlpatterns = [
+    path("", include("app.health.urls")),
+    path("", include("app.telemetry.urls")),
     path("", include("app.users.urls")),
+    path("", include("app.logs.urls")),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", SwaggerView.as_view(), name="docs"),
+    path("api/redoc/", RedocView.as_view(), name="redoc"),
     path("admin/", admin.site.urls),
 ]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.utils import OperationalError
 
 T = TypeVar("T")
@@ -48,3 +48,18 @@ def after_commit(work: Callable[[], None]) -> None:
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed if tried again."""
     return "database is locked" in str(error)
+
+
+def ping_database() -> None:
+    """Raises unless the database answers; for health checks, in a thread of their own."""
+    try:
+        connection.ensure_connection()
+        if not connection.is_usable():
+            raise OperationalError("the connection is not usable")
+    finally:
+        connection.close()
+
+
+def database_kind() -> str:
+    """Which database it is: `sqlite` or `mongodb`."""
+    return connection.vendor

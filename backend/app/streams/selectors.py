@@ -8,6 +8,7 @@ from django.conf import settings
 
 from app.core.ids import OrgId
 from app.core.scope import system_scope
+from app.logstore.schema import retention_class
 from app.logstore.types import DEFAULT_STREAM, RETENTION_CLASSES
 from app.streams.models import Stream
 
@@ -30,9 +31,4 @@ def stream_target(org_id: OrgId, name: str) -> StreamTarget | None:
     if not days and name != DEFAULT_STREAM:
         return None
     own = days[0] if days else None
-    return StreamTarget(name, retention_class(own or settings.RETENTION_DAYS))
-
-
-def retention_class(days: int) -> int:
-    """The class that keeps records for at least so many days, or the longest there is."""
-    return next((known for known in RETENTION_CLASSES if known >= days), RETENTION_CLASSES[-1])
+    return StreamTarget(name, retention_class(own or settings.RETENTION_DAYS, RETENTION_CLASSES))

@@ -30,6 +30,7 @@ LOG_STORE = env.choice("LOG_STORE", "embedded", ("embedded", "memory"))
 LOGS_DIR = env.path("LOGS_DIR", DATA_DIR / "logs")
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1)
 JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
+STREAM_DIRECTORY = "config.stream_directory.StoredStreams"
 JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
 
 # ── Django ────────────────────────────────────────────────────────────────────────────────────
@@ -73,7 +74,9 @@ INSTALLED_APPS = [
     "app.health",
 ]
 MIDDLEWARE = [
+    "app.telemetry.middleware.Telemetry",
     "django.middleware.security.SecurityMiddleware",
+    "app.core.security_headers.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -85,6 +88,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BACKEND_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -124,11 +128,28 @@ LOGIN_FAILURES_PER_MINUTE = env.integer("LOGIN_FAILURES_PER_MINUTE", 10, least=1
 # How many proxies of ours stand in front and write X-Forwarded-For; 0: the peer's address counts.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
 
+# ── Seeing itself ─────────────────────────────────────────────────────────────────────────────
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
+LOGGING_CONFIG = "app.telemetry.structured_logs.configure"
+LOGGING = {
+    "format": env.choice("LOG_FORMAT", "console", ("console", "json")),
+    "level": LOG_LEVEL,
+    "django_level": env.choice("DJANGO_LOG_LEVEL", LOG_LEVEL, LOG_LEVELS),
+    "app_level": env.choice("APP_LOG_LEVEL", LOG_LEVEL, LOG_LEVELS),
+}
+METRICS_TOKEN = env.find("METRICS_TOKEN")
+# prometheus_client reads this when it is imported, which is after the settings are.
+METRICS_DIR.mkdir(parents=True, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
+
 # ── HTTP ──────────────────────────────────────────────────────────────────────────────────────
-WEB_THREADS = env.integer("WEB_THREADS", 16, least=1)
+SEARCH_CONCURRENCY = env.integer("SEARCH_CONCURRENCY", 4, least=1)
+SEARCH_WAIT_SECONDS = env.seconds("SEARCH_WAIT_SECONDS", 5.0)
+# Beyond the searches that may wait, so that health and sign-in always find a thread.
+WEB_THREADS = env.integer("WEB_THREADS", 9 * SEARCH_CONCURRENCY + 12, least=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024**2  # of config requests; logs do not pass through Django
 HEALTH_CHECK_TIMEOUT = env.seconds("HEALTH_CHECK_TIMEOUT", 2.0)
-METRICS_TOKEN = env.find("METRICS_TOKEN")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -148,6 +169,23 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": TRUSTED_PROXIES,
     "DEFAULT_VERSION": "v1",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ELK Vision",
+    "DESCRIPTION": "Multi-tenant log analytics: send logs, keep them safe, find them.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api(/v[0-9]+)?",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.add_problems",
+    ],
 }
 
 # ── Background jobs ───────────────────────────────────────────────────────────────────────────

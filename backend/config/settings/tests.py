@@ -10,5 +10,7 @@ if not os.environ.get("DATA_DIR"):
     atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 from config.settings.base import *
+from config.settings.base import LOGGING
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGGING = {**LOGGING, "level": "WARNING", "django_level": "ERROR", "app_level": "WARNING"}

@@ -1,0 +1,218 @@
+"""Django behind ASGI: each request runs whole in one thread of a pool.
+
+Django's own ASGI handler makes a thread per request and crosses between thread and event loop for
+every middleware, signal and send; here there is one crossing there and one back. A view may still
+answer with an async generator: it is iterated on the event loop (tail, export).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import request_started
+from django.db import close_old_connections
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from app.core.errors import ElkError, TooLarge, Unavailable
+from app.core.problem import CONTENT_TYPE, INTERNAL_ERROR, Problem, problem_of
+
+ASGIScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+_BODY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeLimits:
+    """What is let in: bytes of one body, requests running, requests running and waiting."""
+
+    body_bytes: int
+    threads: int
+    requests: int = 256
+
+
+class HungUp(Exception):
+    """The client went away before its request was complete."""
+
+
+class DjangoBridge:
+    """An ASGI app for HTTP requests. Make it after fork: it starts threads."""
+
+    def __init__(self, handler: WSGIHandler, limits: BridgeLimits) -> None:
+        self._handler = handler
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="web")
+        self._inside = 0
+
+    def close(self) -> None:
+        """Waits for the requests that are running."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        self._inside += 1
+        try:
+            await self._serve(scope, receive, send)
+        except HungUp:
+            return
+        except ElkError as error:
+            await _send_problem(send, scope, problem_of(error))
+        finally:
+            self._inside -= 1
+
+    async def _serve(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if self._inside > self._limits.requests:
+            raise Unavailable("too many requests at once", code="busy", retry_after_seconds=1)
+        body = await _read_body(receive, self._limits.body_bytes)
+        environ = _environ(scope, body)
+        loop = asyncio.get_running_loop()
+        try:
+            response, content = await loop.run_in_executor(self._threads, self._answer, environ)
+        except Exception:
+            log.exception("request_failed_outside_django", path=scope["path"])
+            await _send_problem(send, scope, INTERNAL_ERROR)
+            return
+        await send(_start_of(response))
+        if content is not None:
+            await send({"type": "http.response.body", "body": content})
+        elif isinstance(response, StreamingHttpResponse):
+            await self._stream(response, receive, send)
+
+    def _answer(self, environ: dict[str, Any]) -> tuple[HttpResponseBase, bytes | None]:
+        """The response, closed, and its body; of one that streams, open and without a body."""
+        set_script_prefix(environ["SCRIPT_NAME"])
+        request_started.send(sender=type(self), environ=environ)
+        response = self._handler.get_response(WSGIRequest(environ))
+        if isinstance(response, HttpResponse):
+            content = response.content
+            response.close()
+            return response, content
+        # The thread goes on to other requests: what it opened must not stay with it.
+        close_old_connections()
+        return response, None
+
+    async def _stream(self, response: StreamingHttpResponse, receive: Receive, send: Send) -> None:
+        """Sends chunk by chunk until the end, or until the client goes away."""
+        loop = asyncio.get_running_loop()
+        sending = asyncio.create_task(self._send_chunks(response, send))
+        gone = asyncio.create_task(_wait_until_gone(receive))
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            for task in (sending, gone):
+                task.cancel()
+            await asyncio.gather(sending, gone, return_exceptions=True)
+            await loop.run_in_executor(self._threads, response.close)
+
+    async def _send_chunks(self, response: StreamingHttpResponse, send: Send) -> None:
+        if response.is_async:
+            chunks = cast("AsyncIterator[bytes]", response.streaming_content)
+        else:
+            chunks = self._in_thread(cast("Iterable[bytes]", response.streaming_content))
+        async for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _in_thread(self, chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        iterator = iter(chunks)
+        while chunk := await loop.run_in_executor(self._threads, next, iterator, None):
+            yield chunk
+
+
+async def _read_body(receive: Receive, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise HungUp
+                part = message.get("body", b"")
+                size += len(part)
+                if size > most:
+                    raise TooLarge(f"a body may have {most} bytes here", code="body_too_large")
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+    except TimeoutError:
+        raise HungUp from None
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _environ(scope: ASGIScope, body: bytes) -> dict[str, Any]:
+    """The request as PEP 3333 has it."""
+    server = scope.get("server") or ("localhost", 80)
+    client = scope.get("client") or ("", 0)
+    environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": scope.get("root_path", ""),
+        "PATH_INFO": scope["path"].encode("utf-8", "surrogateescape").decode("latin-1"),
+        "QUERY_STRING": scope.get("query_string", b"").decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1] or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+        "REMOTE_ADDR": client[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1")
+        # With an underscore it would pass for the header with a hyphen, which proxies guard.
+        if "_" in name:
+            continue
+        key = name.upper().replace("-", "_")
+        if key != "CONTENT_TYPE":
+            key = f"HTTP_{key}"
+        value = raw_value.decode("latin-1")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return environ
+
+
+def _start_of(response: HttpResponseBase) -> Message:
+    headers = [
+        (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.items()
+    ]
+    headers += [
+        (b"set-cookie", morsel.OutputString().encode("latin-1"))
+        for morsel in response.cookies.values()
+    ]
+    return {"type": "http.response.start", "status": response.status_code, "headers": headers}
+
+
+async def _send_problem(send: Send, scope: ASGIScope, problem: Problem) -> None:
+    body = problem.encode(scope.get("request_id", ""))
+    headers = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), **problem.headers}
+    await send(
+        {
+            "type": "http.response.start",
+            "status": problem.status,
+            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
