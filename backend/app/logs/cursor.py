@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import struct
 import zlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -86,8 +86,8 @@ def open_cursor(text: str, *, keys: Sequence[bytes], org_id: OrgId, now_s: int) 
     if len(text) > MAX_CURSOR_CHARACTERS:
         raise _invalid()
     try:
-        sealed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except (binascii.Error, UnicodeEncodeError, ValueError):
+        sealed = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
         raise _invalid() from None
     mac, payload = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
     if not any(hmac.compare_digest(mac, _mac(key, org_id, payload)) for key in keys):

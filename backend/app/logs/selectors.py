@@ -31,9 +31,10 @@ def replay_marks(scope: Scope, *, entry_ids: Iterable[str]) -> dict[str, ReplayM
     """The marks of those entries that have one, by the entry's id."""
     keys = {entry_key(entry_id): entry_id for entry_id in entry_ids}
     done = Replay.objects.for_scope(scope).filter(entry_key__in=list(keys), done_at__isnull=False)
-    return {keys[replay.entry_key]: _mark_of(replay) for replay in done}
+    return {keys[replay.entry_key]: mark_of(replay) for replay in done}
 
 
-def _mark_of(replay: Replay) -> ReplayMark:
+def mark_of(replay: Replay) -> ReplayMark:
+    """What is told of a mark."""
     actor = Actor(ActorKind(replay.actor_kind), replay.actor_id)
     return ReplayMark(replay.done_at or replay.begun_at, actor, replay.record_id)

@@ -1,0 +1,55 @@
+"""The search of this process: one reader, one gate, opened on the first question."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+from django.conf import settings
+
+from app.core.clock import SYSTEM_CLOCK
+from app.logs.gate import Gate
+from app.logs.search import LogSearch
+from app.logstore.registry import open_reader
+
+_WAITING_PER_RUNNING = 8
+
+_lock = threading.Lock()
+_search: LogSearch | None = None
+
+
+def log_search() -> LogSearch:
+    """The search, opened on the first call in this process."""
+    global _search  # noqa: PLW0603 — one reader per process is the point of this module
+    with _lock:
+        if _search is None:
+            running = getattr(settings, "SEARCH_CONCURRENCY", 4)
+            _search = LogSearch(
+                open_reader(settings.LOG_STORE, Path(settings.LOGS_DIR)),
+                clock=SYSTEM_CLOCK,
+                gate=Gate(
+                    running=running,
+                    waiting=running * _WAITING_PER_RUNNING,
+                    wait_seconds=getattr(settings, "SEARCH_WAIT_SECONDS", 5.0),
+                ),
+                cursor_keys=cursor_keys(
+                    *map(str, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+                ),
+            )
+        return _search
+
+
+def use(search: LogSearch | None) -> None:
+    """Answers with this one from now on; `None`: opens a new one when it is needed."""
+    global _search  # noqa: PLW0603
+    with _lock:
+        _search = search
+
+
+def cursor_keys(*secrets: str) -> tuple[bytes, ...]:
+    """A key for nothing but cursors from each secret of the installation."""
+    return tuple(
+        hashlib.blake2b(secret.encode(), digest_size=32, person=b"elkv-cursor").digest()
+        for secret in secrets
+    )
