@@ -8,6 +8,7 @@ import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, ElkError
+from app.ingest import intake_metrics
 from app.ingest.admission import HungUp, Limits
 from app.ingest.auth import Authenticator
 from app.ingest.bulk import BulkEndpoint
@@ -47,6 +48,7 @@ class Edge:
 
     def __init__(self, *, intake: Intake, native: NativeEndpoint, elastic: ElasticEndpoint) -> None:
         self._intake = intake
+        self._clock = intake.clock
         self._native = native
         self._elastic = elastic
 
@@ -67,11 +69,15 @@ class Edge:
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         names = path_names(scope)
+        started = self._clock.monotonic()
         try:
             answer = await self._answer(request, names, receive)
         except HungUp:
+            intake_metrics.HUNG_UP.inc()
             log.info("sender_hung_up", request_id=request.id)
             return
+        seconds = self._clock.monotonic() - started
+        intake_metrics.count_request(_protocol_of(names), answer.status, seconds)
         await send_answer(send, answer, request_id=request.id, is_head=request.method == "HEAD")
 
     async def _answer(self, request: Request, names: tuple[str, ...], receive: Receive) -> Answer:
@@ -90,6 +96,12 @@ class Edge:
             if is_native:
                 return problem_answer(broken, request_id=request.id)
             return elastic_error(broken, request.headers)
+
+
+def _protocol_of(names: tuple[str, ...]) -> str:
+    if names == _NATIVE:
+        return "ndjson"
+    return "es_bulk" if names and names[-1] == "_bulk" else "es_handshake"
 
 
 def _accept(scope: ASGIScope) -> str:

@@ -51,10 +51,8 @@ _READING = ("GET", "HEAD")
 def path_names(scope: ASGIScope) -> tuple[str, ...]:
     """The segments of a path, each decoded by itself: an index name may hold an encoded slash."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    names = [unquote(name) for name in raw.decode("latin-1").split("/")[1:]]
-    while names and not names[-1]:
-        names.pop()
-    return tuple(names)
+    # Empty ones do not count: shippers join a base path and "/_bulk" as they please.
+    return tuple(unquote(name) for name in raw.decode("latin-1").split("/") if name)
 
 
 def is_elastic(method: str, names: Sequence[str], accept: str) -> bool:
@@ -63,7 +61,7 @@ def is_elastic(method: str, names: Sequence[str], accept: str) -> bool:
         return method in _READING and not prefers_html(accept)
     if names[0].startswith("_"):
         return True
-    if names[0] in RESERVED or not names[0]:
+    if names[0] in RESERVED:
         return False
     if len(names) == 1:
         return method == "PUT" or (method == "HEAD" and not prefers_html(accept))

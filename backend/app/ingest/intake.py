@@ -14,6 +14,7 @@ from app.core.errors import Full, OverLimit
 from app.core.ids import OrgId, uuid7_run
 from app.ingest.admission import BodyMemory, BodyShare, Limits, read_body
 from app.ingest.decode import decode, split_encodings
+from app.ingest.intake_metrics import count_records
 from app.ingest.protocols.records import MIB, Records
 from app.ingest.requests import Headers
 from app.ingest.responses import Receive
@@ -102,6 +103,7 @@ class Intake:
         now_ns = self.clock.now_ns()
         first_id = uuid7_run(now_ns // 1_000_000)
         if not records.lines:
+            count_records(protocol, records, 0)
             return Kept(None, first_id)
         whole = Batch(
             org_id=org_id,
@@ -124,6 +126,7 @@ class Intake:
             raise OverLimit(
                 full.detail, code=full.code, retry_after_seconds=full.retry_after_seconds or 1
             ) from full
+        count_records(protocol, records, size)
         return Kept(number, first_id)
 
     async def wait_until_indexed(self, number: int) -> bool:

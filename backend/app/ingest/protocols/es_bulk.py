@@ -17,6 +17,10 @@ from app.ingest.protocols.records import BodyLimits, Records, too_large, too_man
 ID_BYTES = 512
 INDEX_BYTES = 255
 
+# A text of so many characters is within both limits, however many bytes each has.
+_SURELY_SHORT = 63
+
+_TAKEN = frozenset({"index", "create"})
 _OPERATIONS = frozenset({"index", "create", "update", "delete"})
 _TOKENS: Mapping[type, str] = {
     dict: "START_OBJECT",
@@ -110,7 +114,8 @@ def _split(body: bytes, limits: BodyLimits) -> list[bytes]:
         raise ElasticRefused("parse_exception", "request body is required")
     if not body.endswith(b"\n"):
         raise invalid_argument("The bulk request must be terminated by a newline [\\n]")
-    if body.count(b"\n") > 2 * limits.records:
+    # A body with fewer bytes than it may have lines needs no counting.
+    if len(body) > 2 * limits.records and body.count(b"\n") > 2 * limits.records:
         raise TooLarge(too_many(limits), code="too_many_records")
     lines = body.split(b"\n")
     if b"\r" in body:
@@ -153,6 +158,9 @@ def _read_action(line: bytes, number: int, default_index: str) -> _Action:
             "x_content_parse_exception",
             f"Malformed action/metadata line [{number}]: {error.msg}",
         ) from error
+    usual = _usual_action(value, default_index)
+    if usual is not None:
+        return usual
     operation, parameters = _only_key(value, number)
     for name in parameters.keys() - _KNOWN:
         raise invalid_argument(
@@ -167,6 +175,24 @@ def _read_action(line: bytes, number: int, default_index: str) -> _Action:
         )
     sent_id = _text_of(parameters, "_id", number)
     return _Action(operation, index, sent_id, _why_refused(operation, index, sent_id, parameters))
+
+
+def _usual_action(value: Any, default_index: str) -> _Action | None:
+    """The action that nearly every line holds, at a third of the cost; `None` for all others."""
+    if type(value) is not dict or len(value) != 1:
+        return None
+    ((operation, parameters),) = value.items()
+    if operation not in _TAKEN or type(parameters) is not dict:
+        return None
+    index_name = parameters.get("_index", default_index)
+    sent_id = parameters.get("_id")
+    if len(parameters) != ("_index" in parameters) + ("_id" in parameters):
+        return None
+    if type(index_name) is not str or not 0 < len(index_name) <= _SURELY_SHORT:
+        return None
+    if sent_id is not None and (type(sent_id) is not str or not 0 < len(sent_id) <= _SURELY_SHORT):
+        return None
+    return _Action(operation, index_name, sent_id, None)
 
 
 def _only_key(value: Any, number: int) -> tuple[str, dict[str, Any]]:

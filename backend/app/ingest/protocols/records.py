@@ -22,7 +22,7 @@ class BodyLimits:
 
     body_bytes: int = 100 * MIB
     record_bytes: int = MIB
-    records: int = 500_000
+    records: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
