@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from app.query import regex
 from app.query.patterns import (
     AnyCodePoint,
     Either,
     Empty,
     OneOf,
     Pattern,
+    Ranges,
     Repeat,
     Sequence,
     Text,
+    any_of,
+    in_sequence,
+    one_code_point,
+    repeated,
 )
 from app.query.words import lower, lower_pairs
 
@@ -29,16 +33,16 @@ def folded(pattern: Pattern) -> Pattern:
         case Text(text):
             return Text("".join(map(lower, text)))
         case OneOf(ranges, negated):
-            return regex.one_of([*ranges, *_lower_case(ranges)], negated=negated)
+            return one_code_point([*ranges, *_lower_case(ranges)], negated=negated)
         case Sequence(parts):
-            return regex.sequence([folded(part) for part in parts])
+            return in_sequence([folded(part) for part in parts])
         case Either(branches):
-            return regex.either([folded(branch) for branch in branches])
+            return any_of([folded(branch) for branch in branches])
         case Repeat(part, least, most):
-            return regex.repeat(folded(part), least, most)
+            return repeated(folded(part), least, most)
 
 
-def _lower_case(ranges: regex.Ranges) -> list[tuple[int, int]]:
+def _lower_case(ranges: Ranges) -> list[tuple[int, int]]:
     pairs = lower_pairs()
     found: list[tuple[int, int]] = []
     for first, last in ranges:

@@ -8,22 +8,24 @@ their place. A backslash before anything but an ASCII letter or digit makes it l
 
 from __future__ import annotations
 
+import re
+
+from app.query.errors import TOO_COMPLEX
 from app.query.patterns import (
-    ANY_RUN,
     AnyCodePoint,
-    Either,
-    Empty,
-    OneOf,
     Pattern,
-    Repeat,
-    Sequence,
+    Ranges,
     Text,
+    any_of,
+    complement,
+    in_sequence,
+    one_code_point,
+    repeated,
 )
 
 MAX_LENGTH = 1_000
 MAX_GROUPS = 50  # inside each other
 
-_LAST = 0x10FFFF
 _DIGITS = ((48, 57),)
 _WORDS = ((48, 57), (65, 90), (95, 95), (97, 122))
 _SPACES = ((9, 13), (32, 32))
@@ -31,8 +33,13 @@ _CLASSES = {"d": _DIGITS, "w": _WORDS, "s": _SPACES}
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r"}
 _QUANTIFIERS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _MAX_COUNT_DIGITS = 4
-
-Ranges = tuple[tuple[int, int], ...]
+# What can follow a parenthesis elsewhere; the last one is anything.
+_REFUSED_GROUPS = {
+    "look-around": re.compile(r"\?<?[=!]"),
+    "a named group": re.compile(r"\?P?<\w*>?|\?'\w*'?"),
+    "a back-reference": re.compile(r"\?P=\w*"),
+    "a flag": re.compile(r"\?[^:)]*[:)]?"),
+}
 
 
 class RegexError(ValueError):
@@ -46,7 +53,7 @@ class RegexError(ValueError):
         *,
         expected: tuple[str, ...] = (),
         replacement: str | None = None,
-        is_too_complex: bool = False,
+        reason: str = "invalid_regex",
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -54,7 +61,7 @@ class RegexError(ValueError):
         self.end = end
         self.expected = expected
         self.replacement = replacement
-        self.is_too_complex = is_too_complex
+        self.reason = reason
 
 
 def parse(source: str) -> Pattern:
@@ -64,89 +71,9 @@ def parse(source: str) -> Pattern:
             f"a regular expression has at most {MAX_LENGTH} characters",
             MAX_LENGTH,
             len(source),
-            is_too_complex=True,
+            reason=TOO_COMPLEX,
         )
     return _Parser(source).pattern()
-
-
-def of_glob(glob: str) -> Pattern:
-    r"""The pattern of a wildcard: `*` any run, `?` one code point, `\` makes the next literal."""
-    parts: list[Pattern] = []
-    is_escaped = False
-    for character in glob:
-        if is_escaped or character not in "*?\\":
-            parts.append(Text(character))
-            is_escaped = False
-        elif character == "\\":
-            is_escaped = True
-        elif character == "?":
-            parts.append(AnyCodePoint())
-        elif not parts or parts[-1] is not ANY_RUN:
-            parts.append(ANY_RUN)
-    return sequence(parts)
-
-
-def sequence(parts: list[Pattern]) -> Pattern:
-    """The parts one after another, in their simplest form."""
-    flat: list[Pattern] = []
-    for part in parts:
-        for piece in part.parts if isinstance(part, Sequence) else (part,):
-            if isinstance(piece, Text) and flat and isinstance(flat[-1], Text):
-                flat[-1] = Text(flat[-1].text + piece.text)
-            elif not isinstance(piece, Empty):
-                flat.append(piece)
-    if not flat:
-        return Empty()
-    return flat[0] if len(flat) == 1 else Sequence(tuple(flat))
-
-
-def either(branches: list[Pattern]) -> Pattern:
-    """Any of the branches, in its simplest form."""
-    flat: list[Pattern] = []
-    for branch in branches:
-        for piece in branch.branches if isinstance(branch, Either) else (branch,):
-            if piece not in flat:
-                flat.append(piece)
-    return flat[0] if len(flat) == 1 else Either(tuple(flat))
-
-
-def repeat(part: Pattern, least: int, most: int | None) -> Pattern:
-    """The part repeated, in its simplest form."""
-    if isinstance(part, Empty) or most == 0:
-        return Empty()
-    return part if (least, most) == (1, 1) else Repeat(part, least, most)
-
-
-def one_of(ranges: list[tuple[int, int]], *, negated: bool) -> Pattern:
-    """One code point inside or outside the ranges, in its simplest form."""
-    merged = merge(ranges)
-    if not negated and len(merged) == 1 and merged[0][0] == merged[0][1]:
-        return Text(chr(merged[0][0]))
-    return OneOf(merged, negated)
-
-
-def merge(ranges: list[tuple[int, int]]) -> Ranges:
-    """The same code points as sorted ranges that do not touch."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
-
-
-def complement(ranges: Ranges) -> Ranges:
-    """Every code point outside of merged ranges."""
-    outside: list[tuple[int, int]] = []
-    start = 0
-    for first, last in ranges:
-        if first > start:
-            outside.append((start, first - 1))
-        start = last + 1
-    if start <= _LAST:
-        outside.append((start, _LAST))
-    return tuple(outside)
 
 
 class _Parser:
@@ -169,13 +96,13 @@ class _Parser:
         while self._peek() == "|":
             self._position += 1
             branches.append(self._sequence())
-        return either(branches)
+        return any_of(branches)
 
     def _sequence(self) -> Pattern:
         parts: list[Pattern] = []
         while self._peek() not in ("", "|", ")"):
             parts.append(self._repeated())
-        return sequence(parts)
+        return in_sequence(parts)
 
     def _repeated(self) -> Pattern:
         part = self._single()
@@ -188,7 +115,7 @@ class _Parser:
                 following, "quantifiers of quantifiers"
             )
             raise self._error(f"{what} are not supported", 1, replacement=self._without(1))
-        return repeat(part, *quantifier)
+        return repeated(part, *quantifier)
 
     def _quantifier(self) -> tuple[int, int | None] | None:
         character = self._peek()
@@ -255,7 +182,7 @@ class _Parser:
                 f"groups are nested deeper than {MAX_GROUPS}",
                 opening,
                 opening + 1,
-                is_too_complex=True,
+                reason=TOO_COMPLEX,
             )
         self._position += 1
         if self._peek() == "?":
@@ -278,19 +205,20 @@ class _Parser:
         if self._source.startswith("?:", self._position):
             self._position += 2
             return
-        rest = self._source[self._position : self._position + 3]
-        if rest[:2] in ("?=", "?!") or rest in ("?<=", "?<!"):
-            what, length = "look-around", 3 if rest[1] == "<" else 2
-        elif rest[:2] in ("?P", "?<", "?'"):
-            what, length = "named groups and back-references", 2
-        else:
-            what, length = "flags", 2
-        self._position = opening
-        raise self._error(f"{what} are not supported", length + 1)
+        for what, kind in _REFUSED_GROUPS.items():
+            match = kind.match(self._source, self._position)
+            if match:
+                self._position = opening
+                replacement = self._without(len(match[0]) + 1)
+                if what != "a flag":
+                    replacement = f"{self._source[:opening]}({self._source[match.end() :]}"
+                raise self._error(
+                    f"{what} is not supported", len(match[0]) + 1, replacement=replacement
+                )
 
     def _escape(self) -> Pattern:
         ranges = self._escape_ranges()
-        return one_of(list(ranges), negated=False)
+        return one_code_point(list(ranges), negated=False)
 
     def _escape_ranges(self) -> Ranges:
         """The code points that an escape stands for; moves behind it."""
@@ -324,14 +252,14 @@ class _Parser:
                     opening,
                     len(self._source),
                     expected=('"]"',),
-                    replacement=self._source + "]",
+                    replacement=f"{self._source[:opening]}\\{self._source[opening:]}",
                 )
             ranges.extend(self._class_item())
         self._position += 1
         if not ranges:
             self._position = opening
             raise self._error("a class has at least one member", 3 if negated else 2)
-        return one_of(ranges, negated=negated)
+        return one_code_point(ranges, negated=negated)
 
     def _class_item(self) -> Ranges:
         start = self._position

@@ -46,7 +46,7 @@ def resolve(query: Query, *, now_ns: int) -> Filter:
     if not query.text:
         query = parse(show(query))
     try:
-        return _node(query.filter, now_ns)
+        return _meaning(query, now_ns)
     except Mistake as mistake:
         error = _pointing(mistake, query.text)
         error.suggest(_repaired(error.draft, now_ns))
@@ -112,7 +112,7 @@ def _repaired(draft: str | None, now_ns: int) -> str | None:
         if draft is None:
             return None
         try:
-            _node(parse_once(draft).filter, now_ns)
+            _meaning(parse_once(draft), now_ns)
         except QuerySyntaxError as error:
             draft = error.draft
         except Mistake as mistake:
@@ -122,36 +122,44 @@ def _repaired(draft: str | None, now_ns: int) -> str | None:
     return None
 
 
-def _node(node: tree.Node, now_ns: int) -> Filter:
+def _meaning(query: Query, now_ns: int) -> Filter:
+    return _node(query.filter, values.Request(now_ns, values.Budget()))
+
+
+def _node(node: tree.Node, request: values.Request) -> Filter:
     match node:
         case tree.All():
             return Everything()
         case tree.And(children):
-            return _all_of([_node(child, now_ns) for child in children])
+            return _all_of([_node(child, request) for child in children])
         case tree.Or(children):
-            return _any_of([_node(child, now_ns) for child in children])
+            return _any_of([_node(child, request) for child in children])
         case tree.Not(child):
-            return Not(_node(child, now_ns))
+            return Not(_node(child, request))
         case tree.Match(name, value):
-            return text_filter(value) if name is None else _equal(_asked(name, now_ns), value)
+            return (
+                text_filter(value, request.budget)
+                if name is None
+                else _equal(_asked(name, request), value)
+            )
         case tree.Compare(name):
-            return _compared(_asked(name, now_ns), node)
+            return _compared(_asked(name, request), node)
         case tree.Range(name):
-            return ranges.within(_asked(name, now_ns), node)
+            return ranges.within(_asked(name, request), node)
 
 
-def _asked(name: tree.Name, now_ns: int) -> values.Asked:
-    return values.Asked(field_named(name.text), name.text, now_ns)
+def _asked(name: tree.Name, request: values.Request) -> values.Asked:
+    return values.Asked(field_named(name.text), name.text, request)
 
 
 def _equal(asked: values.Asked, value: tree.Value) -> Filter:
     if asked.field.kind is Kind.TEXT:
-        return text_filter(value)
+        return text_filter(value, asked.request.budget)
     match value:
         case tree.Anything():
             return values.exists(asked.field)
         case tree.Wildcard() | tree.Regex():
-            return values.matching(asked.field, value)
+            return values.matching(asked, value)
         case tree.Word() | tree.Quoted():
             return values.equal(asked, value)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from app.query import values, words
+from app.query import words
 from app.query.errors import Mistake
+from app.query.fields import MESSAGE
 from app.query.filters import Everything, Filter, TokenMatches, Tokens
 from app.query.tree import Anything, Quoted, Regex, Value, Wildcard, Word
+from app.query.values import Budget, pattern_of
 
 
-def text_filter(value: Value) -> Filter:
+def text_filter(value: Value, budget: Budget) -> Filter:
     """What a value without a field, or of `message`, means."""
     match value:
         case Anything():
@@ -20,9 +22,9 @@ def text_filter(value: Value) -> Filter:
             return Tokens(tokens)
         case Wildcard():
             _check_one_token(value)
-            return TokenMatches(values.pattern_of(value, is_folded=True))
+            return TokenMatches(pattern_of(MESSAGE, value, budget))
         case Regex():
-            return TokenMatches(values.pattern_of(value, is_folded=True))
+            return TokenMatches(pattern_of(MESSAGE, value, budget))
 
 
 def _without_token(value: Word | Quoted) -> Mistake:

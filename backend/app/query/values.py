@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from app.core.errors import Invalid
 from app.query import fields, folding, regex
-from app.query.complexity import is_too_complex
+from app.query.complexity import MAX_QUERY_STATES, most_states, states
 from app.query.errors import TOO_COMPLEX, Mistake
 from app.query.fields import Field, Kind
 from app.query.filters import Equals, Everything, Exists, Filter, Matches, Scalar, TimeWithin
 from app.query.instants import EXPECTED, parse_instant
 from app.query.levels import LEVEL_BY_WORD, LEVELS, level_of_number, level_of_word
-from app.query.patterns import Pattern
+from app.query.patterns import Pattern, of_glob
 from app.query.tree import Quoted, Regex, Wildcard, Word
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -26,16 +26,39 @@ _ALWAYS_THERE = frozenset(
     {fields.TIMESTAMP, fields.OBSERVED_AT, fields.MESSAGE, fields.STREAM, fields.ID}
 )
 # Stored in lower case, so asked in lower case.
-_LOWER_CASE = frozenset({fields.TRACE_ID, fields.SPAN_ID, fields.LEVEL})
+_LOWER_CASE = frozenset({fields.MESSAGE, fields.TRACE_ID, fields.SPAN_ID, fields.LEVEL})
+
+
+class Budget:
+    """What the patterns of one query may still cost together."""
+
+    def __init__(self) -> None:
+        self._states = MAX_QUERY_STATES
+
+    def has_room_for(self, pattern: Pattern, field: Field) -> bool:
+        """Takes the pattern's cost away, or says that the pattern is too complex."""
+        cost = states(pattern)
+        if cost is None or cost > most_states(field):
+            return False
+        self._states -= cost
+        return self._states >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What all clauses of a query share: its one moment, and its budget."""
+
+    now_ns: int
+    budget: Budget
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The field that a clause asks, the name as it was written, and the moment of the request."""
+    """The field that a clause asks, the name as it was written, and the request."""
 
     field: Field
     written: str
-    now_ns: int
+    request: Request
 
 
 def nothing(field: Field) -> Filter:
@@ -65,8 +88,9 @@ def equal(asked: Asked, value: Word | Quoted) -> Filter:
             return Equals(field, _scalars(value))
 
 
-def matching(field: Field, value: Wildcard | Regex) -> Filter:
+def matching(asked: Asked, value: Wildcard | Regex) -> Filter:
     """What `f:v` means for a pattern: it sees strings only."""
+    field = asked.field
     if field.kind is Kind.TIME:
         raise Mistake(
             f'"{field.name}" is a time, which no pattern matches',
@@ -75,19 +99,16 @@ def matching(field: Field, value: Wildcard | Regex) -> Filter:
             expected=EXPECTED,
             replacement="*",
         )
-    pattern = pattern_of(value, is_folded=field in _LOWER_CASE)
+    pattern = pattern_of(field, value, asked.request.budget)
     return nothing(field) if field.kind is Kind.NUMBER else Matches(field, pattern)
 
 
-def pattern_of(value: Wildcard | Regex, *, is_folded: bool) -> Pattern:
+def pattern_of(field: Field, value: Wildcard | Regex, budget: Budget) -> Pattern:
     """The pattern tree of a value; refused when its automaton would be too large."""
-    if isinstance(value, Wildcard):
-        pattern = regex.of_glob(value.glob)
-    else:
-        pattern = regex.parse(value.source)
-    if is_folded:
+    pattern = of_glob(value.glob) if isinstance(value, Wildcard) else regex.parse(value.source)
+    if field in _LOWER_CASE:
         pattern = folding.folded(pattern)
-    if is_too_complex(pattern):
+    if not budget.has_room_for(pattern, field):
         raise Mistake(
             "the pattern is too complex: its automaton would be too large",
             value.span,
@@ -112,7 +133,7 @@ def number(value: Word | Quoted) -> float | None:
 def instant(asked: Asked, value: Word | Quoted) -> int:
     """The nanoseconds since 1970 that a value means."""
     try:
-        return parse_instant(value.text, asked.now_ns)
+        return parse_instant(value.text, asked.request.now_ns)
     except Invalid as error:
         raise Mistake(
             error.detail,
@@ -131,7 +152,8 @@ def level(asked: Asked, value: Word | Quoted) -> str:
         numbered = level_of_number(int(text), is_otel=asked.written == "severity_number")
         found = numbered[0] if numbered else None
     if found is None:
-        close = difflib.get_close_matches(text.lower()[:40], LEVEL_BY_WORD, 1, 0.5)
+        known = [word for word in LEVEL_BY_WORD if len(word) > 1]
+        close = difflib.get_close_matches(text.lower()[:40], known, 1, 0.5)
         raise Mistake(
             f'"{text[:60]}" is not a level',
             value.span,
