@@ -101,7 +101,7 @@ def _claim(
             made = Replay.objects.create_for(
                 scope,
                 entry_key=key,
-                record_id=_own_id(entry, repaired) or f"replay-{key}",
+                record_id=_record_id(entry, repaired),
                 text=text,
                 actor_kind=scope.actor.kind.value,
                 actor_id=scope.actor.id,
@@ -129,7 +129,8 @@ def _batch(
     scope: Scope, entry: StoredRecord, repaired: RepairedLine, begun: Replay, *, clock: Clock
 ) -> Batch:
     now_ns = clock.now_ns()
-    has_own_id = _own_id(entry, repaired) is not None
+    # The shipper reads an id of the record's own from the line, and says what is in its place.
+    is_own = begun.record_id == _own_id(entry, repaired)
     return Batch(
         org_id=scope.org_id,
         received_ns=now_ns,
@@ -137,8 +138,16 @@ def _batch(
         protocol=REPLAY_PROTOCOL,
         lines=[repaired.line],
         stream=_stream_of(entry),
-        ids=None if has_own_id else [begun.record_id],
+        ids=None if is_own else [begun.record_id],
     )
+
+
+def _record_id(entry: StoredRecord, repaired: RepairedLine) -> str:
+    """The id that its sender gave the record, else one that follows from the entry's."""
+    sent_id = entry.attributes.get("sent_id")
+    if isinstance(sent_id, str):
+        return sent_id
+    return _own_id(entry, repaired) or f"replay-{entry_key(entry.id)}"
 
 
 def _own_id(entry: StoredRecord, repaired: RepairedLine) -> str | None:

@@ -16,7 +16,7 @@ from app.logs.gate import Gate
 from app.logs.process import use
 from app.logs.search import LogSearch
 from app.logstore.interface import LogReader, LogWriter
-from app.logstore.memory.store import MemoryStore
+from app.logstore.registry import open_reader, open_writer
 from app.logstore.types import NS_PER_SECOND, Position, RoutedRecord
 from tests.conformance.records import NOON_NS, a_record
 
@@ -70,22 +70,17 @@ class Shelf:
         return search
 
 
-def open_memory(_directory: Path) -> tuple[LogReader, LogWriter]:
-    """The oracle."""
-    store = MemoryStore()
-    return store, store
-
-
-STORES = {"memory": open_memory}
+STORES = ("memory", "embedded")
 
 
 @pytest.fixture(params=STORES)
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
     """An empty store that the search of this process asks."""
-    reader, writer = STORES[request.param](tmp_path)
-    opened = Shelf(reader, writer, StoppedClock())
+    location = tmp_path / "logs"
+    writer = open_writer(request.param, location)
+    opened = Shelf(open_reader(request.param, location), writer, StoppedClock())
     opened.restart_search()
     yield opened
     use(None)
+    opened.reader.close()
     writer.close()
-    reader.close()

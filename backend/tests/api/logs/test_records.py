@@ -95,7 +95,7 @@ def test_the_context_is_what_the_same_source_said_just_before_and_after(
     assert [record["message"] for record in answer["before"]] == ["web -2", "web -1"]
     assert answer["record"]["message"] == "web 0"
     assert [record["message"] for record in answer["after"]] == ["web 1", "web 2", "web 3"]
-    everything = alice.client.get(path, {"before": 0, "after": 100, "by": "host"}).json()
+    everything = alice.client.get(path, {"before": "0", "after": "100", "by": "host"}).json()
     assert everything["before"] == []
     assert len(everything["after"]) == 10
     assert len(alice.client.get(path, {"by": "service"}).json()["before"]) == 5
