@@ -8,22 +8,26 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from app.core.ids import uuid_text
 from app.ingest.directory import StreamTarget
 from app.ingest.quarantine import quarantined
-from app.ingest.reading import Unreadable, may_need_care, read_record, read_with_care
+from app.ingest.reading import Unreadable, reader_of
 from app.ingest.shapes import Places, Shape, remove_from, shape_of, value_at
 from app.ingest.timestamps import instant_of
 from app.journal.batch import Batch
 from app.logstore.schema import json_text
 from app.logstore.types import RoutedRecord
-from app.query.levels import LEVEL_NUMBERS, level_of_number, level_of_word
+from app.query.levels import LEVEL_BY_WORD, LEVEL_NUMBERS, level_of_number, level_of_word
 
 MAX_ID_BYTES = 512
 _DIGEST_BYTES = 16
-_HEX_DIGITS = "0123456789abcdef"
+_LOWER_HEX = "0123456789abcdef"
+_ANY_HEX = "0123456789abcdefABCDEF"
+_USUAL_LEVELS = {
+    spelled: (level, LEVEL_NUMBERS[level])
+    for word, level in LEVEL_BY_WORD.items()
+    for spelled in (word, word.upper(), word.capitalize())
+}
 _OTEL_SEVERITY = "severity_number"
 # A run of ids differs in its last eight hex digits only (core.ids.uuid7_run).
 _RUN_DIGITS = 8
@@ -84,12 +88,12 @@ class _Lines:
         sent_id = self._take_id(record, shape, index)
         timestamp_ns = _take_timestamp(record, shape.timestamp, batch.received_ns)
         level, level_number = _take_level(record, shape.level)
-        service = _take_text(record, shape.service)
-        host = _take_text(record, shape.host)
-        environment = _take_text(record, shape.environment)
-        logger = _take_text(record, shape.logger)
-        trace_id = _take_hex(record, shape.trace_id)
-        span_id = _take_hex(record, shape.span_id)
+        service = _take_text(record, shape.service) if shape.service else None
+        host = _take_text(record, shape.host) if shape.host else None
+        environment = _take_text(record, shape.environment) if shape.environment else None
+        logger = _take_text(record, shape.logger) if shape.logger else None
+        trace_id = _take_hex(record, shape.trace_id) if shape.trace_id else None
+        span_id = _take_hex(record, shape.span_id) if shape.span_id else None
         return RoutedRecord(
             batch.org_id,
             self._target.retention_class,
@@ -150,7 +154,7 @@ class _Lines:
 
 
 def _reader_of(batch: Batch) -> Callable[[bytes], dict[str, Any]]:
-    read = read_record if may_need_care(b"\n".join(batch.lines)) else _read_plain
+    read = reader_of(batch.lines)
     if not batch.is_text:
         return read
 
@@ -163,14 +167,6 @@ def _reader_of(batch: Batch) -> Callable[[bytes], dict[str, Any]]:
         return {"message": line.decode(errors="replace")}
 
     return read_text
-
-
-def _read_plain(line: bytes) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return read_with_care(line)
-    return value if type(value) is dict else read_with_care(line)
 
 
 def _id_of(value: Any) -> str | None:
@@ -207,10 +203,13 @@ def _take_hex(record: dict[str, Any], places: Places) -> str | None:
     for place in places:
         value = value_at(record, place)
         if type(value) is str and value:
-            lowered: str = value.lower()
-            if not lowered.strip(_HEX_DIGITS):
+            # Empty when stripped: it has no other characters.
+            if not value.strip(_LOWER_HEX):
                 remove_from(record, place)
-                return lowered
+                return value
+            if not value.strip(_ANY_HEX):
+                remove_from(record, place)
+                return value.lower()
     return None
 
 
@@ -243,6 +242,9 @@ def _take_level(record: dict[str, Any], places: Places) -> tuple[str | None, int
 def _level_of(value: Any, *, is_otel: bool) -> tuple[str, int] | None:
     kind = type(value)
     if kind is str:
+        known = _USUAL_LEVELS.get(value)
+        if known is not None:
+            return known
         level = level_of_word(value)
         return None if level is None else (level, LEVEL_NUMBERS[level])
     if kind is float and value.is_integer():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -44,25 +45,42 @@ class Unreadable(Exception):
 
 def read_record(line: bytes) -> dict[str, Any]:
     """The object of a line; `Unreadable` if there is none. Safe to change, strings are UTF-8."""
-    if may_need_care(line):
+    if may_be_deep(line) or has_long_numbers(line):
         return read_with_care(line)
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return read_with_care(line)
-    return _an_object(value)
+    return read_plain(line)
 
 
-def may_need_care(text: bytes) -> bool:
-    """Whether orjson might lose something of this line or of any of these lines.
+def reader_of(lines: Sequence[bytes]) -> Callable[[bytes], dict[str, Any]]:
+    """A `read_record` for these lines, which takes the short cuts that they allow together."""
+    text = b"\n".join(lines)
+    if has_long_numbers(text):
+        return read_record
+    return read_nested if may_be_deep(text) else read_plain
 
-    Cheap: integers that it would turn into floats have a long run of digits, and what it could not
-    write again has many brackets.
-    """
-    if text.count(b"{") + text.count(b"[") > MAX_NESTING + text.count(b"\n"):
-        return True
+
+def has_long_numbers(text: bytes) -> bool:
+    """Whether there may be integers in it that orjson would turn into floats."""
     zeros = text.translate(_DIGITS_TO_ZERO)
     return _LONG_RUN in zeros or _LONG_NEGATIVE in zeros
+
+
+def may_be_deep(text: bytes) -> bool:
+    """Whether a line of it may hold more brackets in brackets than can be written again."""
+    return text.count(b"{") + text.count(b"[") > MAX_NESTING + text.count(b"\n")
+
+
+def read_nested(line: bytes) -> dict[str, Any]:
+    """`read_record` without long numbers."""
+    return read_with_care(line) if may_be_deep(line) else read_plain(line)
+
+
+def read_plain(line: bytes) -> dict[str, Any]:
+    """`read_record` without long numbers and deep nesting."""
+    try:
+        value: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return read_with_care(line)
+    return value if type(value) is dict else read_with_care(line)
 
 
 def read_with_care(line: bytes) -> dict[str, Any]:
