@@ -20,7 +20,7 @@ from app.ingest.protocols.records import MIB, Reason
 from app.ingest.reading import Unreadable, read_with_care
 
 _SPACE = " \t\n\r"
-_NOT_SPACE = re.compile(rb"[^ \t\n\r]")
+_NOT_SPACE = re.compile(rb"\S")
 _SPACE_RUN = re.compile(r"[ \t\n\r]*")
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _NEWLINES = str.maketrans("\n\r", "  ")
