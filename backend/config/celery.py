@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.beat import EmbeddedService
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_init
 from django.conf import settings
 from typing_extensions import override
@@ -26,6 +28,10 @@ choose_settings(os.environ)
 # Schedules live in memory: no file of them is left behind that a crash could break.
 SCHEDULER = "celery.beat:Scheduler"
 BEAT_WATCH_SECONDS = 5.0
+
+# Celery warns of root because of pickle. We take JSON only, and in a container root is often all
+# there is.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("elk_vision")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -39,6 +39,8 @@ BACKLOG = 2048
 LOCK_SECONDS = 5.0
 READY_SECONDS = 60.0
 RETRY_SECONDS = 0.1
+# Nobody waits for background jobs as for the first answer.
+WORKER_DELAY_SECONDS = 1.5
 HIGHEST_PORT = 65_535
 IPV4 = 4
 
@@ -205,11 +207,22 @@ def parts_of(options: Options, url: str, listener: socket.socket) -> tuple[Part,
     worker = Part(
         "worker",
         (
-            *("celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2"),
+            *(
+                "celery",
+                "--quiet",
+                "-A",
+                "config",
+                "worker",
+                "--pool",
+                "threads",
+                "--concurrency",
+                "2",
+            ),
             *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
             *("--without-heartbeat",),
         ),
         environment={"EMBEDDED_BEAT": "1"},
+        delay_seconds=WORKER_DELAY_SECONDS,
     )
     parts: tuple[Part, ...] = (web, shipper, worker)
     if options.is_demo:

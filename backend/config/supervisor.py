@@ -38,6 +38,7 @@ class Part:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     inherited: tuple[int, ...] = ()  # file descriptors
+    delay_seconds: float = 0.0  # at the first start, to leave the cores to the others
 
 
 @dataclass(slots=True)
@@ -85,7 +86,8 @@ class Supervisor:
         clock: Clock,
         inherited: tuple[int, ...] = (),
     ) -> None:
-        self._children = [Child(part) for part in parts]
+        now = clock.monotonic()
+        self._children = [Child(part, due_at=now + part.delay_seconds) for part in parts]
         self._say = say
         self._clock = clock
         self._inherited = inherited

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.service import Service
+from tests.process.service import Service, report
 
 
 @pytest.fixture(scope="module")
@@ -23,5 +23,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def own_service(tmp_path: Path) -> Iterator[Service]:
     """A service of the test's own, not started, over an empty directory."""
     service = Service(tmp_path / "data")
-    yield service
-    service.close()
+    try:
+        yield service
+    finally:
+        service.close()
+        # pytest shows it when the test failed.
+        report("\n".join(service.said))
