@@ -1,0 +1,225 @@
+"""A record as the index's JSON and as the source's row: the hot path of the shipper."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any, Protocol
+
+import orjson
+
+from app.logstore.embedded.messages import index_text
+from app.logstore.embedded.schema import (
+    EXACT,
+    KEYWORD_PATH,
+    KEYWORDS,
+    KEYWORDS_WITHOUT_COLUMN,
+    MAX_VALUE_CHARACTERS,
+    NUL,
+    STRING_MARK,
+    escape_path,
+    hash_token,
+    id_term,
+    number_token,
+    string_token,
+)
+from app.logstore.schema import Leaf
+from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord, StoredRecord
+
+_NS_PER_MS = 1_000_000
+_OPTIONAL = (
+    "level",
+    "level_number",
+    "service",
+    "host",
+    "environment",
+    "logger",
+    "trace_id",
+    "span_id",
+)
+_FIRST_OPTIONAL = RoutedRecord._fields.index(_OPTIONAL[0])
+_END_OPTIONAL = _FIRST_OPTIONAL + len(_OPTIONAL)
+# Begins a row that orjson cannot write, or not read back as it was.
+_SLOW_ROW = b"!"
+_LARGEST = sys.float_info.max
+
+
+class OrgFields(Protocol):
+    """What a partition knows about one organisation's attribute fields."""
+
+    org_term: str
+    mapped: dict[str, bool]  # of the paths met so far
+
+    def decide(self, path: str) -> bool:
+        """Whether a path that was never met is mapped; remembers the answer in `mapped`."""
+        ...
+
+
+def org_term(org_text: str, stream: str) -> str:
+    """The organisation's term; the records of its hidden streams have another one."""
+    return f"{org_text}_" if stream.startswith(HIDDEN_STREAM_PREFIX) else org_text
+
+
+def index_json(
+    record: RoutedRecord, leaves: list[Leaf], ref: int, key: str | None, fields: OrgFields
+) -> str:
+    """The JSON that goes to the index. `key` is the term of a sent id."""
+    document: dict[str, Any] = {
+        "ts": record.timestamp_ns,
+        "ms": record.timestamp_ns // _NS_PER_MS,
+        "observed": record.observed_ns,
+        "ref": ref,
+        "id": id_term(record.id),
+        "org": org_term(fields.org_term, record.stream),
+        "stream": record.stream,
+        "message": index_text(record.message),
+    }
+    optional = zip(_OPTIONAL, record[_FIRST_OPTIONAL:_END_OPTIONAL], strict=True)
+    document.update({name: value for name, value in optional if value is not None})
+    rest: list[str] = []
+    attributes = _typed(leaves, fields, rest)
+    if attributes:
+        document["attributes"] = attributes
+    _add_rare(document, rest, key)
+    try:
+        return orjson.dumps(document).decode()
+    except TypeError:  # a lone surrogate: the index gets the replacement character for it
+        return json.dumps(document).encode("utf-8", "replace").decode()
+
+
+def _add_rare(document: dict[str, Any], rest: list[str], key: str | None) -> None:
+    """Adds what most records do not have, and moves keywords that are too long to `rest`."""
+    present = [name for name in KEYWORDS_WITHOUT_COLUMN if name in document]
+    if present:
+        document["has"] = present
+    for name in KEYWORDS:
+        value = document.get(name)
+        if value is not None and len(value) > MAX_VALUE_CHARACTERS:
+            rest.append(KEYWORD_PATH + name + NUL + hash_token(value))
+            del document[name]
+    if rest:
+        document["rest"] = rest
+    if key is not None:
+        document["key"] = key
+
+
+def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> dict[str, Any]:
+    """The values of the JSON field; tokens for all others are added to `rest`."""
+    typed: dict[str, Any] = {}
+    mapped = fields.mapped
+    for path, value in leaves:
+        is_mapped = mapped.get(path)
+        if is_mapped is None:
+            is_mapped = fields.decide(path)
+        if not is_mapped:
+            _add_tokens(path, value, rest)
+            continue
+        term = _term(path, value, rest)
+        if term is None:
+            continue
+        if path not in typed:
+            typed[path] = term
+        elif type(typed[path]) is list:
+            typed[path].append(term)
+        else:
+            typed[path] = [typed[path], term]
+    return typed
+
+
+def _term(path: str, value: Any, rest: list[str]) -> str | float | None:
+    """The value of a mapped field; what the JSON field cannot hold is added to `rest` instead."""
+    kind = type(value)
+    if kind is str:
+        if len(value) <= MAX_VALUE_CHARACTERS:
+            return STRING_MARK + str(value)
+    elif kind is bool:
+        return bool(value)
+    elif -EXACT <= value <= EXACT:
+        # Always a double, so that a column never has another type; and -0.0 becomes 0.0.
+        return float(value) + 0.0
+    elif -_LARGEST <= value <= _LARGEST:
+        rest.append(f"{escape_path(path)}{NUL}i{int(value)}")
+        return float(value)
+    _add_tokens(path, value, rest)
+    return None
+
+
+def _add_tokens(path: str, value: Any, rest: list[str]) -> None:
+    """Adds the tokens that stand for a value outside the JSON field."""
+    prefix = escape_path(path) + NUL
+    kind = type(value)
+    if kind is str:
+        rest.append(prefix + string_token(value))
+    elif kind is bool:
+        rest.append(f"{prefix}b{int(value)}")
+    else:
+        if not -EXACT <= value <= EXACT and not _is_infinite(value):
+            rest.append(f"{prefix}i{int(value)}")
+        rest.append(f"{prefix}n{number_token(_double(value))}")
+
+
+def _is_infinite(value: float) -> bool:
+    return type(value) is float and math.isinf(value)
+
+
+def _double(value: float) -> float:
+    if -_LARGEST <= value <= _LARGEST:
+        return value + 0.0
+    return math.copysign(math.inf, value) if type(value) is float else math.inf * (value > 0 or -1)
+
+
+def source_row(record: RoutedRecord, not_indexed: tuple[str, ...]) -> bytes:
+    """The record as one line, without what the partition itself says."""
+    cells: list[Any] = [
+        record.id,
+        record.timestamp_ns,
+        record.observed_ns,
+        *record[9:],
+        record.stream,
+        record.digest.hex(),
+    ]
+    if not_indexed:
+        cells.append(not_indexed)
+    try:
+        return orjson.dumps(cells)
+    except TypeError:  # an integer beyond 64 bits, a lone surrogate, very deep nesting
+        return _SLOW_ROW + json.dumps(cells).encode()
+
+
+def cells_of(row: bytes) -> list[Any]:
+    """What was given to `source_row`, as a list."""
+    cells: list[Any] = json.loads(row[1:]) if row.startswith(_SLOW_ROW) else orjson.loads(row)
+    return cells
+
+
+def stored_record(row: bytes) -> StoredRecord:
+    """The record of a row."""
+    cells = cells_of(row)
+    record_id, timestamp, observed, *built_in = cells[:13]
+    message, level, level_number, service, host, environment, logger, trace, span, attributes = (
+        built_in
+    )
+    return StoredRecord(
+        id=record_id,
+        timestamp_ns=timestamp,
+        observed_ns=observed,
+        message=message,
+        level=level,
+        level_number=level_number,
+        service=service,
+        host=host,
+        environment=environment,
+        logger=logger,
+        trace_id=trace,
+        span_id=span,
+        attributes=attributes,
+        stream=cells[13],
+        not_indexed=tuple(cells[15]) if len(cells) > 15 else (),
+    )
+
+
+def sent_digest(row: bytes) -> tuple[bytes, int]:
+    """(digest, receive time) of a record that came with an id."""
+    cells = cells_of(row)
+    return bytes.fromhex(cells[14]), cells[2]

@@ -1,0 +1,198 @@
+"""Patterns printed in the dialect of tantivy's automata, on text or on the hex form of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from app.query.patterns import (
+    AnyCodePoint,
+    Either,
+    Empty,
+    OneOf,
+    Pattern,
+    Repeat,
+    Sequence,
+    Text,
+)
+
+ANY = "(?s:.)"
+ANY_RUN = "(?s:.)*"
+LAST_CODE_POINT = 0x10FFFF
+_FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
+
+Ranges = tuple[tuple[int, int], ...]
+# Prints one code point out of the ranges.
+PrintClass = Callable[[Ranges], str]
+
+
+def printed(pattern: Pattern) -> str:
+    """The pattern for terms that are the text itself."""
+    return _printed(pattern, _text_class)
+
+
+def printed_on_hex(pattern: Pattern) -> str:
+    """The pattern for terms that are the hex digits of the text's UTF-8 (`schema.id_term`)."""
+    return _printed(pattern, _hex_class)
+
+
+def literal(text: str) -> str:
+    """A pattern that matches exactly this text."""
+    return "".join(map(_escaped, text))
+
+
+def _printed(pattern: Pattern, one_of: PrintClass) -> str:
+    match pattern:
+        case Empty():
+            return "(?:)"
+        case Text(text):
+            return "".join(one_of(((ord(character), ord(character)),)) for character in text)
+        case AnyCodePoint():
+            return one_of(((0, LAST_CODE_POINT),))
+        case OneOf(ranges, negated):
+            return one_of(_inverted(ranges) if negated else ranges)
+        case Sequence(parts):
+            return "".join(_printed(part, one_of) for part in parts)
+        case Either(branches):
+            return f"(?:{'|'.join(_printed(branch, one_of) for branch in branches)})"
+        case Repeat(part, least, most):
+            return f"(?:{_printed(part, one_of)}){_counted(least, most)}"
+
+
+def _counted(least: int, most: int | None) -> str:
+    match least, most:
+        case 0, None:
+            return "*"
+        case 1, None:
+            return "+"
+        case 0, 1:
+            return "?"
+        case _, None:
+            return f"{{{least},}}"
+        case _:
+            return f"{{{least},{most}}}"
+
+
+def _inverted(ranges: Ranges) -> Ranges:
+    gaps = []
+    start = 0
+    for first, last in ranges:
+        if first > start:
+            gaps.append((start, first - 1))
+        start = last + 1
+    if start <= LAST_CODE_POINT:
+        gaps.append((start, LAST_CODE_POINT))
+    return tuple(gaps)
+
+
+def _without_surrogates(ranges: Ranges) -> Iterator[tuple[int, int]]:
+    for first, last in ranges:
+        if first < _FIRST_SURROGATE:
+            yield first, min(last, _FIRST_SURROGATE - 1)
+        if last > _LAST_SURROGATE:
+            yield max(first, _LAST_SURROGATE + 1), last
+
+
+def _escaped(character: str) -> str:
+    is_plain = character.isascii() and character.isalnum()
+    return character if is_plain else f"\\x{{{ord(character):X}}}"
+
+
+def _text_class(ranges: Ranges) -> str:
+    whole = tuple(_without_surrogates(ranges))
+    if not whole:
+        return r"[^\x{0}-\x{10FFFF}]"
+    if len(whole) == 1 and whole[0][0] == whole[0][1]:
+        return _escaped(chr(whole[0][0]))
+    if ranges == ((0, LAST_CODE_POINT),):
+        return ANY
+    return f"[{''.join(f'{_spelled(first)}-{_spelled(last)}' for first, last in whole)}]"
+
+
+def _spelled(code_point: int) -> str:
+    return f"\\x{{{code_point:X}}}"
+
+
+def _hex_class(ranges: Ranges) -> str:
+    branches = [
+        "".join(_hex_byte(first, last) for first, last in byte_ranges)
+        for whole in _without_surrogates(ranges)
+        for byte_ranges in utf8_ranges(*whole)
+    ]
+    if not branches:
+        return r"[^\x{0}-\x{10FFFF}]"
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _hex_byte(first: int, last: int) -> str:
+    """Two hex digits between these bytes."""
+    if first == last:
+        return f"{first:02x}"
+    high_first, high_last = first >> 4, last >> 4
+    if high_first == high_last:
+        return f"{high_first:x}{_digits(first & 15, last & 15)}"
+    parts = []
+    if first & 15:
+        parts.append(f"{high_first:x}{_digits(first & 15, 15)}")
+        high_first += 1
+    is_cut_above = last & 15 != 15
+    whole_last = high_last - 1 if is_cut_above else high_last
+    if high_first <= whole_last:
+        parts.append(f"{_digits(high_first, whole_last)}[0-9a-f]")
+    if is_cut_above:
+        parts.append(f"{high_last:x}{_digits(0, last & 15)}")
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+
+
+def _digits(first: int, last: int) -> str:
+    if first == last:
+        return f"{first:x}"
+    return f"[{''.join(f'{digit:x}' for digit in range(first, last + 1))}]"
+
+
+def utf8_ranges(first: int, last: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """The code points between the two as sequences of byte ranges of their UTF-8."""
+    for border in (0x7F, 0x7FF, 0xFFFF):
+        if first <= border < last:
+            yield from utf8_ranges(first, border)
+            yield from utf8_ranges(border + 1, last)
+            return
+    for shift in (6, 12, 18):
+        mask = (1 << shift) - 1
+        if last <= 0x7F or first & ~mask == last & ~mask:
+            break
+        if first & mask:
+            yield from utf8_ranges(first, first | mask)
+            yield from utf8_ranges((first | mask) + 1, last)
+            return
+        if last & mask != mask:
+            yield from utf8_ranges(first, (last & ~mask) - 1)
+            yield from utf8_ranges(last & ~mask, last)
+            return
+    yield tuple(zip(chr(first).encode(), chr(last).encode(), strict=True))
+
+
+def hex_between(first: int, last: int, digits: int = 16) -> str:
+    """A pattern for the numbers between the two, written with so many hex digits."""
+    if first > last:
+        return r"[^\x{0}-\x{10FFFF}]"
+    return _hex_between(f"{first:0{digits}x}", f"{last:0{digits}x}")
+
+
+def _hex_between(first: str, last: str) -> str:
+    if not first:
+        return ""
+    low, high = int(first[0], 16), int(last[0], 16)
+    rest = len(first) - 1
+    if low == high:
+        return first[0] + _hex_between(first[1:], last[1:])
+    branches = []
+    if first[1:].strip("0"):
+        branches.append(first[0] + _hex_between(first[1:], "f" * rest))
+        low += 1
+    is_cut_above = bool(last[1:].strip("f"))
+    whole_last = high - 1 if is_cut_above else high
+    if low <= whole_last:
+        branches.append(_digits(low, whole_last) + (f"[0-9a-f]{{{rest}}}" if rest else ""))
+    if is_cut_above:
+        branches.append(last[0] + _hex_between("0" * rest, last[1:]))
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"

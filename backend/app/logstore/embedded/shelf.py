@@ -1,0 +1,54 @@
+"""The partitions of a store on disk: which there are, and which have been set aside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.logstore.partitions import Home, is_period, parse_group
+
+_BROKEN = "broken-"
+
+
+def directory_of(location: Path, home: Home) -> Path:
+    """Where a partition lives."""
+    return location / home.group / home.period
+
+
+def homes_in(location: Path) -> Iterator[Home]:
+    """Every partition there is, in no order."""
+    for group in _names(location):
+        parsed = parse_group(group)
+        if parsed is not None:
+            for period in _names(location / group):
+                if is_period(period):
+                    yield Home(*parsed, period)
+
+
+def broken_in(location: Path) -> list[str]:
+    """The names of the partitions that have been set aside."""
+    return sorted(
+        f"{group}/{name}"
+        for group in _names(location)
+        if parse_group(group) is not None
+        for name in _names(location / group)
+        if name.startswith(_BROKEN)
+    )
+
+
+def set_aside(location: Path, home: Home) -> str:
+    """Moves a broken partition out of the way; its new name."""
+    directory = directory_of(location, home)
+    number = 1
+    while (aside := directory.with_name(f"{_BROKEN}{home.period}-{number}")).exists():
+        number += 1
+    directory.rename(aside)
+    return f"{home.group}/{aside.name}"
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,143 @@
+"""A partition as its one writer sees it: source, index, state and catalogue together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tantivy
+
+from app.logstore.embedded.document import index_json, sent_digest, source_row
+from app.logstore.embedded.guard import told_apart
+from app.logstore.embedded.partition import INDEX, SOURCE
+from app.logstore.embedded.schema import SCHEMA, STATE, open_index
+from app.logstore.embedded.source import BlockCache, SourceReader, SourceWriter, pack_full_files
+from app.logstore.embedded.state import (
+    OWN_FIELDS,
+    POOLED_FIELDS,
+    Catalogue,
+    State,
+    read_catalogue,
+    read_state,
+)
+from app.logstore.interface import FaultPoint
+from app.logstore.partitions import FIRST_POOL, Home
+from app.logstore.schema import leaves_of
+from app.logstore.types import Position, RoutedRecord
+
+# The digest and receive time of a record with a sent id.
+Sent = tuple[bytes, int]
+
+
+class PartitionWriter:
+    """Owned by one thread of the one shipper."""
+
+    def __init__(self, directory: Path, home: Home, cache: BlockCache, fault: FaultPoint) -> None:
+        self.home = home
+        self.directory = directory
+        self._fault = fault
+        self._writer: tantivy.IndexWriter | None = None
+        self._waiting = 0
+        self._waiting_sent: dict[str, Sent] = {}
+        self._taken: dict[str, int] = {}
+        with told_apart(home.name):
+            (directory / INDEX).mkdir(parents=True, exist_ok=True)
+            self._index = open_index(directory / INDEX)
+            self._index.reload()
+            self._searcher = self._index.searcher()
+            self._state: State = read_state(self._searcher)
+            budget = POOLED_FIELDS if home.pool == FIRST_POOL else OWN_FIELDS
+            self._catalogue = Catalogue(budget, read_catalogue(self._searcher))
+            self._source = SourceWriter(directory / SOURCE, self._state.records)
+            self._rows = SourceReader(directory / SOURCE, cache)
+        self._is_stale = False
+
+    @property
+    def waiting(self) -> int:
+        """How many records the next commit will make durable."""
+        return self._waiting
+
+    def has(self, position: Position) -> bool:
+        """Whether this entry's records were committed here before."""
+        return position.number <= self._state.positions.get(position.journal, 0)
+
+    def take(self, record: RoutedRecord, key: str | None) -> None:
+        """Adds a record; `key` is the term of a sent id."""
+        leaves, not_indexed = leaves_of(record.attributes)
+        fields = self._catalogue.of(record.org_id)
+        document = index_json(record, leaves, self._source.next_ordinal, key, fields)
+        row = source_row(record, not_indexed)
+        with told_apart(self.home.name):
+            self._open_writer().add_json(document)
+            self._source.append(row)
+        self._waiting += 1
+        if key is not None:
+            self._waiting_sent[key] = record.digest, record.observed_ns
+        if record.timestamp_ns < self._state.least:
+            self._state.least = record.timestamp_ns
+        if record.timestamp_ns > self._state.greatest:
+            self._state.greatest = record.timestamp_ns
+
+    def reached(self, position: Position) -> None:
+        """All records of this entry that belong here have been taken."""
+        self._taken[position.journal] = position.number
+
+    def find_sent(self, key: str) -> Sent | None:
+        """What is known of a sent id here, the newest if there are several."""
+        waiting = self._waiting_sent.get(key)
+        if waiting is not None:
+            return waiting
+        with told_apart(self.home.name):
+            searcher = self._committed()
+            if not searcher.doc_freq("key", key):
+                return None
+            query = tantivy.Query.term_query(SCHEMA, "key", key, index_option="basic")
+            addresses = [address for _, address in searcher.search(query, limit=100).hits]
+            refs = searcher.fast_field_values("ref", addresses)
+            rows = [self._rows.row(int(ref or 0), self._state.records) for ref in refs]
+        return max(map(sent_digest, rows), key=lambda sent: sent[1], default=None)
+
+    def commit(self) -> None:
+        """Makes everything taken durable and visible."""
+        if not self._waiting and not self._taken:
+            return
+        with told_apart(self.home.name):
+            self._source.flush()
+            self._fault("commit:after_source")
+            writer = self._open_writer()
+            self._state.records = self._source.next_ordinal
+            self._state.positions |= self._taken
+            added = self._catalogue.take_added()
+            if added is not None:
+                writer.add_json(added)
+            writer.delete_documents_by_term("kind", STATE)
+            writer.add_json(self._state.document())
+            writer.commit()
+            self._fault("commit:after_index")
+        self._waiting, self._taken = 0, {}
+        self._waiting_sent.clear()
+        self._is_stale = True
+
+    def pack(self) -> None:
+        """Rewrites full source files of small blocks."""
+        with told_apart(self.home.name):
+            pack_full_files(self.directory / SOURCE, self._source.next_ordinal - self._waiting)
+
+    def close(self) -> None:
+        """Lets go of everything; what was not committed is dropped."""
+        self._source.close()
+        self._writer = None
+
+    def _committed(self) -> tantivy.Searcher:
+        if self._is_stale:
+            self._index.reload()
+            self._searcher = self._index.searcher()
+            self._is_stale = False
+        return self._searcher
+
+    def _open_writer(self) -> tantivy.IndexWriter:
+        if self._writer is None:
+            self._writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+        return self._writer
+
+
+_HEAP_BYTES = 64_000_000
