@@ -13,12 +13,29 @@ from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
 from app.ingest.stored_names import StoredNames
 from app.journal import process as journal_process
+from app.logstore.types import NS_PER_SECOND
+from app.telemetry.metrics import Reading, read_at_scrape
 
 
 def open_journal() -> None:
     """Opens this process's journal; call it after fork."""
     journal_process.configure(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
     journal_process.journal()
+    read_at_scrape(read_journal)
+
+
+def read_journal() -> list[Reading]:
+    """The journal's metrics, the same whichever process is asked."""
+    state = journal_process.journal().state()
+    oldest_ns = state.oldest_ns or SYSTEM_CLOCK.now_ns()
+    age_seconds = max(0, SYSTEM_CLOCK.now_ns() - oldest_ns) / NS_PER_SECOND
+    return [
+        ("elkv_journal_live_bytes", "Bytes that wait for the store", state.live_bytes),
+        ("elkv_journal_max_bytes", "Bytes that may wait: JOURNAL_MAX_BYTES", state.max_bytes),
+        ("elkv_journal_waiting_entries", "Entries that wait for the store", state.entries),
+        ("elkv_journal_oldest_age_seconds", "Age of the oldest that waits", age_seconds),
+        ("elkv_journal_damaged_entries", "Entries set aside as unreadable", state.damaged),
+    ]
 
 
 def build_edge() -> Edge:

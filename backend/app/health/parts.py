@@ -8,12 +8,16 @@ from pathlib import Path
 
 from django.conf import settings
 
+from app.core.clock import SYSTEM_CLOCK
 from app.core.db import database_kind, ping_database
 from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
+from app.journal.status import read_status
 from app.logs.process import log_search
 
 NS_PER_SECOND = 1_000_000_000
+# It says that it lives every few seconds, unless a commit takes long.
+SHIPPER_SILENT_SECONDS = 30
 
 
 def parts() -> dict[str, Part]:
@@ -24,6 +28,7 @@ def parts() -> dict[str, Part]:
         "redis": Part(check_broker),
         "elasticsearch": Part(check_log_store),
         "journal": Part(check_journal, is_needed=True),
+        "shipper": Part(check_shipper, is_essential=False),
     }
 
 
@@ -69,3 +74,25 @@ def check_journal() -> Report:
         facts["damaged"] = state.damaged
     trouble = state.is_full or state.damaged
     return Report(Status.DEGRADED if trouble else Status.UP, facts)
+
+
+def check_shipper() -> Report:
+    """Who moves records from the journal to the store. Without it logs are taken in all the same,
+    and found later."""
+    now_ns = SYSTEM_CLOCK.now_ns()
+    state = journal_process.journal().state()
+    facts: dict[str, object] = {
+        "lag_entries": state.entries,
+        "lag_seconds": 0.0
+        if state.oldest_ns is None
+        else round(max(0, now_ns - state.oldest_ns) / NS_PER_SECOND, 1),
+    }
+    status = read_status(Path(settings.JOURNAL_DIR))
+    if status is None:
+        return Report(Status.DOWN, {**facts, "detail": "it has not run yet"})
+    silent_seconds = (now_ns - status.updated_ns) / NS_PER_SECOND
+    if status.state == "stopped" or silent_seconds > SHIPPER_SILENT_SECONDS:
+        return Report(Status.DOWN, {**facts, "detail": "it does not run"})
+    if status.state != "running":
+        return Report(Status.DEGRADED, {**facts, "detail": f"it is {status.state}"})
+    return Report(Status.UP, facts)
