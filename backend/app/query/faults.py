@@ -26,6 +26,7 @@ _UNBROKEN = re.compile(r"[^\s\"`|]*")
 _BRACKETS = re.compile(r"[\[{]([^\]}]*)[\]}]?")
 _TWO_BOUNDS = re.compile(r"(.*?[^.,;-])(?:\.\.+|[,;-])(.+)", re.DOTALL)
 # What other languages write for these.
+_TURNED = str.maketrans("<>", "><")
 _SIGNS = {"<>": "!=", "><": "!="}
 
 
@@ -46,6 +47,10 @@ class Faults:
         token = self._tokens[index]
         if token.kind is Kind.NAME:
             return self._replaced(token.end, token.end, ":*")
+        if token.kind is Kind.COMPARE:
+            return self._chain_draft(index)
+        if token.kind in _OPERATOR_KINDS and self._tokens[index + 1].kind is Kind.COLON:
+            return self._replaced(token.start, token.end, f"`{token.text}`")
         if token.kind is Kind.TO:
             return self._replaced(token.start, token.end, in_quotes(token.text))
         if token.kind is Kind.PIPE:
@@ -57,6 +62,24 @@ class Faults:
         if token.kind in (Kind.END, Kind.CLOSE) and index:
             return self._without(index - 1)
         return self._without(index)
+
+    def _chain_draft(self, index: int) -> str:
+        """`1 < f < 2` is `f > 1 AND f < 2`; any other sign without a name is left out."""
+        least, sign, name, second, most = (
+            self._tokens[place] if 0 <= place < len(self._tokens) else None
+            for place in range(index - 3, index + 2)
+        )
+        if not (least and sign and name and second and most) or sign.kind is not Kind.COMPARE:
+            return self._without(index)
+        turned = sign.text.translate(_TURNED)
+        chain = f"{name.text} {turned} {least.text} AND {name.text} {second.text} {most.text}"
+        return self._replaced(least.start, most.end, chain)
+
+    def lone_equals(self, index: int) -> QuerySyntaxError:
+        """`f = v`: a word of its own that cannot be meant."""
+        before, following = self._tokens[index - 1], self._tokens[index + 1]
+        draft = self._replaced(before.end, following.start, ":")
+        return self._unexpected(index, ('":"', "a comparison"), draft=draft)
 
     def rest(self, index: int) -> QuerySyntaxError:
         """Something after a whole query."""
@@ -150,8 +173,9 @@ class Faults:
         elif token.kind is Kind.NAME:
             draft = self._replaced(token.start, token.end, in_quotes(token.text[1:-1]))
         else:
-            takes_star = before.kind is Kind.COLON or before.text == "!="
-            draft = self._replaced(before.end, before.end, "*" if takes_star else "0")
+            filler = "*" if before.kind is Kind.COLON or before.text == "!=" else "0"
+            space = " " if self._text[before.start - 1].isspace() else ""
+            draft = self._replaced(before.end, before.end, space + filler)
         return self._unexpected(index, (_VALUE,), draft=draft)
 
     def equals_sign(self, index: int) -> QuerySyntaxError:
@@ -195,13 +219,16 @@ class Faults:
 
     def compared_pattern(self, index: int) -> QuerySyntaxError:
         """Wildcards or a regular expression after `<` and its like."""
-        token = self._tokens[index]
+        sign, token = self._tokens[index - 1], self._tokens[index]
+        draft = self._replaced(token.start, token.end, in_quotes(token.text))
+        if token.text == "*":
+            draft = f"{self._text[: sign.start].rstrip()}:*{self._text[token.end :]}"
         return self._error(
-            f'"{self._tokens[index - 1].text}" compares with one value, found {_found(token)}',
+            f'"{sign.text}" compares with one value, found {_found(token)}',
             Span(token.start, token.end),
             reason="compare_with_pattern",
             expected=("a number", "a text", "a time"),
-            draft=self._replaced(token.start, token.end, in_quotes(token.text)),
+            draft=draft,
         )
 
     def bad_regex(self, index: int, error: RegexError) -> QuerySyntaxError:
@@ -245,7 +272,7 @@ class Faults:
             Span(token.start, token.end),
             reason="wildcard_in_range",
             expected=(what,),
-            draft=self._replaced(token.start, token.end, in_quotes(token.text)),
+            draft=self._replaced(token.start, token.end, "*"),
         )
 
     def no_to(self, index: int) -> QuerySyntaxError:

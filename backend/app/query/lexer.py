@@ -43,7 +43,7 @@ _PUNCTUATION = {
 
 
 def lex(text: str) -> list[Token]:
-    """The tokens of a query up to its first pipe or its end; raises `QuerySyntaxError`."""
+    """The tokens of a query up to its first pipe or its end, then `END`; raises `QuerySyntaxError`."""
     _check_text(text)
     return _Lexer(text).tokens()
 
@@ -99,7 +99,7 @@ class _Lexer:
             found.append(token)
             self._position = token.end
             if token.kind is Kind.PIPE:
-                return found
+                break
         found.append(Token(Kind.END, "", len(text), len(text)))
         return found
 
@@ -247,6 +247,9 @@ def _close(text: str, opening: int, quote: str) -> str:
     body = text[opening + 1 :].rstrip()
     kept = body.rstrip(")")
     closing = body[len(kept) :]
-    if len(kept.removesuffix("\\")) != len(kept):
+    if kept.endswith(f"\\{quote}"):
+        # The closing quote was there, and the backslash before it took it away.
+        kept = kept[:-1] + "\\"
+    elif kept.endswith("\\"):
         kept += "\\"
     return text[: opening + 1] + kept + quote + closing

@@ -168,6 +168,8 @@ class _Parser:
             raise self._faults.no_term(self._index)
         if is_field:
             raise self._faults.no_name(self._index)
+        if token.text in ("=", "==") and self._index and self._tokens[self._index + 1].text:
+            raise self._faults.lone_equals(self._index)
         value = self._value()
         self._count(value.span)
         return All(value.span) if isinstance(value, Anything) else Match(None, value, value.span)

@@ -33,6 +33,7 @@ _CLASSES = {"d": _DIGITS, "w": _WORDS, "s": _SPACES}
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r"}
 _QUANTIFIERS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _MAX_COUNT_DIGITS = 4
+_CATEGORY = re.compile(r"\\[pP](?:\{[^}]*\}|\w)")
 # What can follow a parenthesis elsewhere; the last one is anything.
 _REFUSED_GROUPS = {
     "look-around": re.compile(r"\?<?[=!]"),
@@ -227,16 +228,25 @@ class _Parser:
             self._position += 2
             ranges = _CLASSES[character.lower()]
             return ranges if character.islower() else complement(ranges)
-        literal = _CONTROLS.get(character, character)
-        if not character or (literal is character and character.isascii() and character.isalnum()):
-            raise self._error(
-                f'"\\{character}" is not supported',
-                1 + len(character),
-                expected=("\\d \\w \\s \\D \\W \\S", "an escaped punctuation mark"),
-                replacement=self._without(1 + len(character)),
-            )
+        is_letter = character.isascii() and character.isalnum()
+        if not character or (is_letter and character not in _CONTROLS):
+            raise self._refused_escape(character)
         self._position += 2
-        return ((ord(literal), ord(literal)),)
+        literal = ord(_CONTROLS.get(character, character))
+        return ((literal, literal),)
+
+    def _refused_escape(self, character: str) -> RegexError:
+        start, end = self._position, self._position + 1 + len(character)
+        category = _CATEGORY.match(self._source, start)
+        if category:
+            end = category.end()
+        return RegexError(
+            f'"{self._source[start:end]}" is not supported',
+            start,
+            end,
+            expected=("\\d \\w \\s \\D \\W \\S", "an escaped punctuation mark"),
+            replacement=self._source[:start] + ("\\w" if category else "") + self._source[end:],
+        )
 
     def _class(self) -> Pattern:
         opening = self._position
@@ -258,7 +268,13 @@ class _Parser:
         self._position += 1
         if not ranges:
             self._position = opening
-            raise self._error("a class has at least one member", 3 if negated else 2)
+            rest = self._source[opening + 1 :].replace("]", "\\]", 1)
+            raise self._error(
+                "a class has at least one member",
+                3 if negated else 2,
+                expected=("a member of the class",),
+                replacement=f"{self._source[:opening]}\\[{rest}",
+            )
         return one_code_point(ranges, negated=negated)
 
     def _class_item(self) -> Ranges:
@@ -272,10 +288,12 @@ class _Parser:
         if not _is_single(first) or not _is_single(last) or last[0][0] < first[0][0]:
             length = self._position - start
             self._position = start
+            swapped = "-".join(reversed(self._source[start : start + length].split("-", 1)))
             raise self._error(
                 f'"{self._source[start : start + length]}" is not a range of code points',
                 length,
                 expected=("a range from lower to higher",),
+                replacement=self._source[:start] + swapped + self._source[start + length :],
             )
         return ((first[0][0], last[0][0]),)
 
