@@ -165,7 +165,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["app.core.json.OrjsonParser"],
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "app.core.exception_handler.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.operation_names.PathNamedSchema",
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": TRUSTED_PROXIES,
     "DEFAULT_VERSION": "v1",
