@@ -79,11 +79,17 @@ class Prefetch:
                     self._prepare(entry)
                 if not entries:
                     time.sleep(POLL_SECONDS)
-        except Exception as error:  # told to whoever asks next
+        except ElkError as error:
+            self._fail(error)
+        except Exception as error:
             log.exception("shipper_read_failed")
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Whoever asks next is told."""
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
 
     def _prepare(self, entry: Entry) -> None:
         self._after = entry.number

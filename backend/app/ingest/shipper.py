@@ -17,6 +17,7 @@ from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import ElkError, Unavailable
 from app.ingest import metrics
 from app.ingest.backoff import Backoff
+from app.ingest.decisions import Decisions
 from app.ingest.directory import StreamDirectory
 from app.ingest.observers import ObserverLane
 from app.ingest.prefetch import Prefetch, Prepared
@@ -81,13 +82,15 @@ class Shipper:
     ) -> None:
         self._journal = parts.journal
         self._writer = parts.writer
-        self._directory = parts.directory
+        self._decisions = Decisions(parts.directory, parts.journal.directory, clock=clock)
         self._lanes = [ObserverLane(observer) for observer in parts.observers]
         self._fault = parts.fault
         self._pace = pace or Pace()
         self._clock = clock
         self._backoff = Backoff()
         self._waiting = _Waiting()
+        # Up to here the store may have seen entries, from this process or one before it.
+        self._maybe_appended = parts.journal.state().last_number
         self._commit_began = -self._pace.commit_seconds
         self._maintained = clock.monotonic()
         now_ns = clock.now_ns()
@@ -103,8 +106,6 @@ class Shipper:
                 try:
                     self._ship(stop)
                 except ElkError as error:
-                    # What was appended may be kept or lost: start again behind the last trim.
-                    self._waiting = _Waiting()
                     self._failed(error, "ship", stop)
         except Exception as error:
             last_words = repr(error)
@@ -116,35 +117,48 @@ class Shipper:
         log.info("shipper_stopped", shipped=self._journal.state().shipped_number)
 
     def _ship(self, stop: Stop) -> None:
+        """Ships until asked to stop, or until streams have changed and take effect."""
         after = self._journal.state().shipped_number
-        prefetch = Prefetch(self._journal, self._directory, after=after)
+        prefetch = Prefetch(self._journal, self._decisions, after=after)
+        has_changed = False
         try:
-            while not stop.is_asked:
-                prepared = prefetch.next(timeout_seconds=NAP_SECONDS)
+            while not (stop.is_asked or has_changed):
+                prepared = self._next(prefetch)
                 if prepared is not None:
                     self._append(prepared, stop)
                 if self._waiting.entries and self._is_commit_due():
                     self._commit()
+                    has_changed = self._decisions.has_news and self._is_settled()
                 self._look_after()
         finally:
             prefetch.close()
+        if has_changed:
+            self._decisions.renew()
         if self._waiting.entries:
             self._commit()
 
+    def _next(self, prefetch: Prefetch) -> Prepared | None:
+        try:
+            return prefetch.next(timeout_seconds=NAP_SECONDS)
+        except ElkError:
+            # Reading begins again behind the last trim: what is appended must not come twice.
+            if self._waiting.entries:
+                self._commit()
+            raise
+
+    def _is_settled(self) -> bool:
+        """Whether nothing lies between its first append and its commit."""
+        return self._journal.state().shipped_number >= self._maybe_appended
+
     def _append(self, prepared: Prepared, stop: Stop) -> None:
-        """Appends one entry, however often the store says that it cannot now."""
-        records = prepared.made.records
-        report = self._append_records(prepared, records, stop)
-        if report is None:
-            return
+        self._maybe_appended = max(self._maybe_appended, prepared.number)
+        report = self._append_patiently(prepared, prepared.made.records, stop)
         refused = [
             quarantined(prepared.batch, bad.index, reason=bad.code, detail=bad.detail)
             for bad in report.rejected
         ]
         if refused:
-            again = self._append_records(prepared, refused, stop)
-            if again is None:
-                return
+            again = self._append_patiently(prepared, refused, stop)
             if again.rejected:
                 # Not even its text can be stored: the whole entry stays beside the journal.
                 metrics.ENTRIES_SET_ASIDE.inc()
@@ -153,20 +167,21 @@ class Shipper:
         self._waiting.add(prepared, keep_records=bool(self._lanes))
         self._count(prepared, report)
 
-    def _append_records(
+    def _append_patiently(
         self, prepared: Prepared, records: Sequence[RoutedRecord], stop: Stop
-    ) -> AppendReport | None:
-        """`None`: asked to stop while the store did not take it; it is shipped again later."""
+    ) -> AppendReport:
+        """Tries as often as the store says that it cannot now; `Unavailable` only at a stop."""
         position = Position(self._journal.id, prepared.number)
         while True:
             try:
                 report = self._writer.append(records, position=position)
             except Unavailable as error:
-                if self._waiting.entries:
+                # Entries before this one need not wait for it; half of this one is not committed.
+                if self._waiting.entries and records is prepared.made.records:
                     self._commit()
                 self._failed(error, "append", stop)
                 if stop.is_asked:
-                    return None
+                    raise
             else:
                 self._backoff.reset()
                 return report
@@ -179,12 +194,12 @@ class Shipper:
         )
 
     def _commit(self) -> None:
-        waiting = self._waiting
+        # When the commit fails nothing waits: reading begins again behind the last trim.
+        waiting, self._waiting = self._waiting, _Waiting()
         self._commit_began = began = self._clock.monotonic()
         self._writer.commit()
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - began)
         self._fault("ship:after_commit")
-        self._waiting = _Waiting()
         self._backoff.reset()
         for lane in self._lanes:
             for records in waiting.kept:

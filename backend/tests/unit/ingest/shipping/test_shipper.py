@@ -15,7 +15,8 @@ from typing_extensions import override
 from app.core.errors import Unavailable
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Actor, ActorKind, Permission, Scope
-from app.ingest.directory import DefaultStreams
+from app.ingest.decisions import FILE_NAME, Decisions
+from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.shipper import Pace, Parts, Shipper, Stop
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
@@ -232,6 +233,42 @@ def test_a_defect_in_the_store_ends_the_shipper_with_its_name_in_the_status(
     assert journal.state().entries == 1
 
 
+def test_a_directory_that_is_down_keeps_the_entry_and_stores_the_others_once(
+    journal: Journal,
+) -> None:
+    store = CountingStore()
+    streams = DownFor(GLOBEX)
+    never = Pace(commit_seconds=1_000_000)
+    with shipping(Parts(journal, store, streams), never):
+        journal.append([batch(b'{"message":"first"}')])
+        until(lambda: is_shipped(journal))
+        journal.append([batch(b'{"message":"second"}'), batch(b"{}", org_id=GLOBEX)])
+        until(lambda: "no directory" in last_error_of(journal))
+        until(lambda: sorted(messages(store)) == ["first", "second"])
+        streams.is_down = False
+        until(lambda: store.appends == 3)
+    assert sorted(messages(store)) == ["first", "second"]
+    assert messages(store, GLOBEX) == ["{}"]
+
+
+def test_what_a_crash_cut_short_goes_where_it_went_and_what_follows_where_it_should(
+    journal: Journal,
+) -> None:
+    store = DatedStore()
+    streams = DownFor(GLOBEX)
+    journal.append([batch(b'{"message":"before"}')])
+    # A process before us decided, appended and died before its commit was trimmed.
+    assert Decisions(streams, journal.directory)(ACME, "").retention_class == 30
+    streams.retention_class = 90
+    with shipping(Parts(journal, store, streams)):
+        until(lambda: is_shipped(journal))
+        assert store.classes == {"before": 30}
+        until(lambda: not (journal.directory / FILE_NAME).exists())
+        journal.append([batch(b'{"message":"after"}')])
+        until(lambda: is_shipped(journal))
+    assert store.classes == {"before": 30, "after": 90}
+
+
 def test_observers_see_what_was_stored_and_a_bad_one_stops_nobody(journal: Journal) -> None:
     store = MemoryStore()
     good, failing, stuck = Watcher("good"), Failing(), Stuck()
@@ -291,6 +328,33 @@ class CountingStore(MemoryStore):
     def maintain(self, now_ns: int) -> None:
         super().maintain(now_ns)
         self.maintained += 1
+
+
+class DatedStore(MemoryStore):
+    """Remembers the retention class of each message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: dict[str, int] = {}
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        self.classes.update({record.message: record.retention_class for record in records})
+        return super().append(records, position=position)
+
+
+class DownFor:
+    """A directory that cannot tell for one organisation."""
+
+    def __init__(self, org_id: OrgId) -> None:
+        self._org_id = org_id
+        self.is_down = True
+        self.retention_class = 30
+
+    def __call__(self, org_id: OrgId, stream_name: str) -> StreamTarget:
+        if self.is_down and org_id == self._org_id:
+            raise Unavailable("no directory")
+        return StreamTarget("default", self.retention_class)
 
 
 class FlakyStore(MemoryStore):
