@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.pairs import OTHERS, Pair
 from tests.conformance.stores import STORES, Store, StoreKind
 
 
@@ -21,5 +22,15 @@ def kind(request: pytest.FixtureRequest) -> StoreKind:
 def store(kind: StoreKind, tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
     opened = Store(kind, tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module", params=OTHERS, ids=lambda kind: kind.name)
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pair]:
+    """The oracle beside each other store."""
+    opened = Pair(request.param, tmp_path_factory.mktemp("pair"))
     yield opened
     opened.close()

@@ -98,7 +98,7 @@ def side_by_side(*words: str) -> LineTest:
 
 def questions(lines: Sequence[Line], count: int = QUESTIONS) -> list[Question]:
     """So many different questions, the same for the same lines; every kind as often as the next."""
-    chance = random.Random(20_261_120)  # noqa: S311 — nothing secret, only repeatable
+    chance = random.Random(20_261_120)
     makers = (_word, _both, _phrase, _not, _level)
     found: dict[str, Question] = {}
     while len(found) < count:

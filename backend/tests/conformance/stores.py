@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.scope import Scope
-from app.logstore.interface import LogReader, LogWriter
-from app.logstore.memory.store import MemoryStore
+from app.logstore.registry import open_reader, open_writer
 from app.logstore.types import (
     AggregatePlan,
     AppendReport,
@@ -32,22 +31,19 @@ JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 
 @dataclass(frozen=True, slots=True)
 class StoreKind:
-    """An implementation: how it is opened on a directory, and what it is allowed to refuse.
+    """An implementation: its name in the registry, and what it is allowed to refuse.
 
     `field_budget`: so many attribute fields of an organisation can be aggregated; `None`: all.
     """
 
     name: str
-    open: Callable[[Path], tuple[LogReader, LogWriter]]
     field_budget: int | None
 
 
-def _open_memory(_directory: Path) -> tuple[LogReader, LogWriter]:
-    store = MemoryStore()
-    return store, store
-
-
-STORES: tuple[StoreKind, ...] = (StoreKind("memory", _open_memory, field_budget=None),)
+STORES: tuple[StoreKind, ...] = (
+    StoreKind("memory", field_budget=None),
+    StoreKind("embedded", field_budget=200),
+)
 
 
 class Store:
@@ -55,7 +51,8 @@ class Store:
 
     def __init__(self, kind: StoreKind, directory: Path) -> None:
         self.kind = kind
-        self.reader, self.writer = kind.open(directory)
+        self.writer = open_writer(kind.name, directory)
+        self.reader = open_reader(kind.name, directory)
         self._number = 0
 
     def next_position(self) -> Position:

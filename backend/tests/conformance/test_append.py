@@ -76,11 +76,14 @@ def test_the_caller_may_reuse_the_list(store: Store) -> None:
     assert store.ids() == [sent]
 
 
-def test_an_empty_entry_moves_the_position(store: Store) -> None:
-    assert store.writer.append([], position=Position(HERE, 1)) == AppendReport(0, 0)
-    store.writer.commit()
-    again = store.writer.append([a_record()], position=Position(HERE, 1))
-    assert again == AppendReport(stored=0, repeated=1)
+def test_an_empty_entry_is_nothing_and_disturbs_nothing(store: Store) -> None:
+    record = a_record()
+    for number, records in ((1, []), (2, [record]), (3, [])):
+        report = store.writer.append(records, position=Position(HERE, number))
+        assert report == AppendReport(stored=len(records), repeated=0)
+        store.writer.commit()
+    assert store.writer.append([record], position=Position(HERE, 2)) == AppendReport(0, 1)
+    assert store.ids() == [record.id]
 
 
 def test_an_entry_that_was_committed_changes_nothing_when_it_comes_again(store: Store) -> None:

@@ -103,28 +103,49 @@ def test_wildcards_and_regular_expressions_are_right_beyond_the_budget(crowded: 
     assert crowded.ids(Matches(LATE, ANY_RUN)) == everything_textual
 
 
-def _ask_everything(store: Store, field: Field) -> list[object]:
-    table = [store.table([GroupByField(field)], [COUNT])]
-    for function in (Function.SUM, Function.UNIQ, Function.PERCENTILE):
-        percent = 50.0 if function is Function.PERCENTILE else None
-        table.append(store.table([], [Metric(function, "m", field, percent)]))
-    return [*table, store.reader.field_values(ALICE, field, EVERYTHING, ALWAYS)]
+def _late(function: Function) -> Metric:
+    return Metric(function, "m", LATE, 50.0 if function is Function.PERCENTILE else None)
 
 
-def test_aggregating_beyond_the_budget_is_refused_by_name(crowded: Store) -> None:
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (Function.SUM, 500 - 2.5 + 404 + 2**53),
+        (Function.AVG, (500 - 2.5 + 404 + 2**53) / 4),
+        (Function.MIN, -2.5),
+        (Function.MAX, 2**53),
+        (Function.UNIQ, 11),
+        (Function.PERCENTILE, 404),
+    ],
+)
+def test_a_metric_beyond_the_budget_is_exact_or_refused_by_name(
+    crowded: Store, function: Function, expected: float
+) -> None:
     if crowded.kind.field_budget is None:
-        assert len(_ask_everything(crowded, LATE)) == 5
-        return
-    functions = (Function.SUM, Function.AVG, Function.MIN, Function.MAX, Function.UNIQ)
-    for function in functions:
+        assert crowded.table([], [_late(function)]).rows == ((pytest.approx(expected),),)
+    else:
         with pytest.raises(Unsupported, match="late"):
-            crowded.table([], [Metric(function, "m", LATE)])
-    with pytest.raises(Unsupported, match="late"):
-        crowded.table([], [Metric(Function.PERCENTILE, "m", LATE, 50.0)])
-    with pytest.raises(Unsupported, match="late"):
-        crowded.table([GroupByField(LATE)], [COUNT])
-    with pytest.raises(Unsupported, match="late"):
-        crowded.reader.field_values(ALICE, LATE, EVERYTHING, ALWAYS)
+            crowded.table([], [_late(function)])
+
+
+def test_groups_beyond_the_budget_are_exact_or_refused_by_name(crowded: Store) -> None:
+    if crowded.kind.field_budget is None:
+        rows = crowded.table([GroupByField(LATE, size=20)], [COUNT]).rows
+        assert len(rows) == 11
+    else:
+        with pytest.raises(Unsupported, match="late"):
+            crowded.table([GroupByField(LATE)], [COUNT])
+
+
+def test_values_beyond_the_budget_are_exact_or_refused_by_name(crowded: Store) -> None:
+    try:
+        values = crowded.reader.field_values(ALICE, LATE, EVERYTHING, ALWAYS)
+    except Unsupported as refusal:
+        assert crowded.kind.field_budget is not None
+        assert "late" in refusal.detail
+    else:
+        assert (values.distinct, values.other, values.missing) == (11, 0, 4)
+        assert [value.count for value in values.values] == [1] * 11
 
 
 def test_fields_within_the_budget_are_aggregated_as_before(crowded: Store) -> None:

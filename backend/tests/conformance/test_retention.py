@@ -50,16 +50,6 @@ def test_an_expired_id_may_come_again(store: Store) -> None:
     assert store.ids() == ["order-1"]
 
 
-def test_an_entry_that_was_expired_is_still_a_repetition(store: Store) -> None:
-    record = a_record(retention_class=3)
-    position = store.next_position()
-    store.writer.append([record], position=position)
-    store.writer.commit()
-    store.writer.maintain(NOON_NS + 60 * NS_PER_DAY)
-    again = store.writer.append([record], position=position)
-    assert again == AppendReport(stored=0, repeated=1)
-
-
 def test_maintaining_twice_or_an_empty_store_changes_nothing(store: Store) -> None:
     store.writer.maintain(NOON_NS)
     record = a_record()

@@ -89,17 +89,17 @@ def test_values_of_different_types_are_different_and_zero_has_no_sign(store: Sto
     ]
 
 
-@pytest.mark.parametrize("percent", [0, 1, 25, 50, 90, 95, 99, 99.9, 100])
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 2_000])
-def test_percentiles_are_within_a_percent(store: Store, percent: float, count: int) -> None:
+def test_percentiles_are_within_a_percent(store: Store, count: int) -> None:
     numbers = [0.001 * (i * i % 10_007) - 1 for i in range(count)]
     store.add(*(a_record(attributes={"latency_ms": number}) for number in numbers))
-    (value,) = _one_row(store, _of(Function.PERCENTILE, percent=float(percent)))
-    place = percent / 100 * (count - 1)
     ordered = sorted(numbers)
-    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
-    assert isinstance(value, int | float)
-    assert low - abs(low) * 0.01 <= value <= high + abs(high) * 0.01
+    for percent in (0.0, 1.0, 25.0, 50.0, 90.0, 95.0, 99.0, 99.9, 100.0):
+        (value,) = _one_row(store, _of(Function.PERCENTILE, percent=percent))
+        place = percent / 100 * (count - 1)
+        low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+        assert isinstance(value, int | float)
+        assert low - abs(low) * 0.01 <= value <= high + abs(high) * 0.01, percent
 
 
 def test_distinct_values_are_counted_within_the_bound(store: Store) -> None:
@@ -136,7 +136,7 @@ def test_groups_by_time_are_aligned_to_the_epoch_and_only_those_with_records(sto
     store.add(*(a_record(at=base + offset) for offset in offsets), a_record(at=3))
     rows = store.table([GroupByTime(MINUTE_NS)], [COUNT]).rows
     assert rows == ((0, 1), (base, 3), (base + MINUTE_NS, 1), (base + 5 * MINUTE_NS, 1))
-    odd = 7_000_000_001
+    odd = 7_001_000_000
     rows = store.table([GroupByTime(odd)], [COUNT]).rows
     assert [at for at, _ in rows] == sorted({(base + o) // odd * odd for o in offsets} | {0})
 
