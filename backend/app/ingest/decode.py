@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import zstandard
 
@@ -18,7 +19,10 @@ _RAW_WBITS = -15
 _MAX_ENCODINGS = 3
 # RFC 9659: what a decoder of the content encoding has to offer, and no more.
 _ZSTD_WINDOW_BYTES = 8 << 20
+# A step of zstd may hold a bomb of 32 MiB; of zlib, which stops when told, it may be larger.
 _ZSTD_STEP_BYTES = 1024
+_ZLIB_STEP_BYTES = 64 * 1024
+_MAX_STREAMS = 10_000
 
 
 def split_encodings(header: str) -> tuple[str, ...]:
@@ -52,10 +56,6 @@ def decode(body: bytes, encodings: tuple[str, ...], *, max_bytes: int) -> bytes:
     return body
 
 
-def _over(max_bytes: int) -> TooLarge:
-    return TooLarge(f"a body may have {max_bytes} bytes when decoded", code="body_too_large")
-
-
 def _broken(name: str, why: str) -> Invalid:
     return Invalid(f"the body is not {name}: {why}", code="invalid_encoding")
 
@@ -70,50 +70,71 @@ def _undeflate(body: bytes, max_bytes: int) -> bytes:
     return _inflate(body, max_bytes, wbits=_ZLIB_WBITS if is_zlib else _RAW_WBITS, name="deflate")
 
 
+class _Step(NamedTuple):
+    """What one step of a decoder gave: bytes, whether its stream ended, and what it did not use."""
+
+    part: bytes
+    is_end: bool
+    unused_bytes: int
+
+
+Feed = Callable[[memoryview, int], _Step]
+
+
 def _inflate(body: bytes, max_bytes: int, *, wbits: int, name: str) -> bytes:
-    """One or several streams one after the other, as `cat a.gz b.gz` makes them."""
-    parts: list[bytes] = []
-    room = max_bytes
-    while body:
+    def start() -> Feed:
         inflater = zlib.decompressobj(wbits)
-        try:
-            part = inflater.decompress(body, room + 1)
-        except zlib.error as error:
-            raise _broken(name, str(error)) from error
-        if len(part) > room:
-            raise _over(max_bytes)
-        if not inflater.eof:
-            raise _broken(name, "it ends in the middle")
-        parts.append(part)
-        room -= len(part)
-        body = inflater.unused_data
-    return b"".join(parts)
+
+        def feed(piece: memoryview, room: int) -> _Step:
+            # One byte more than there is room for shows that there is not enough.
+            part = inflater.decompress(piece, room + 1)
+            return _Step(part, inflater.eof, len(inflater.unused_data))
+
+        return feed
+
+    return _decode_streams(body, max_bytes, name=name, start=start, step_bytes=_ZLIB_STEP_BYTES)
 
 
 def _unzstd(body: bytes, max_bytes: int) -> bytes:
-    """One or several frames, fed in small steps: one step can hold a bomb of 32 MiB at most."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+
+    def start() -> Feed:
+        frame = decompressor.decompressobj()
+
+        def feed(piece: memoryview, _room: int) -> _Step:
+            return _Step(frame.decompress(piece), frame.eof, len(frame.unused_data))
+
+        return feed
+
+    return _decode_streams(body, max_bytes, name="zstd", start=start, step_bytes=_ZSTD_STEP_BYTES)
+
+
+def _decode_streams(
+    body: bytes, max_bytes: int, *, name: str, start: Callable[[], Feed], step_bytes: int
+) -> bytes:
+    """One or several streams one after the other, as `cat a.gz b.gz` makes them."""
     view = memoryview(body)
     parts: list[bytes] = []
-    frame, is_whole = decompressor.decompressobj(), True
-    room, at = max_bytes, 0
+    room, at, streams = max_bytes, 0, 1
+    feed, is_whole = start(), False
     while at < len(view):
-        step = view[at : at + _ZSTD_STEP_BYTES]
+        piece = view[at : at + step_bytes]
         try:
-            part = frame.decompress(step)
-        except zstandard.ZstdError as error:
-            raise _broken("zstd", str(error)) from error
+            part, is_whole, unused_bytes = feed(piece, room)
+        except (zlib.error, zstandard.ZstdError) as error:
+            raise _broken(name, str(error)) from error
         room -= len(part)
         if room < 0:
-            raise _over(max_bytes)
+            raise TooLarge(f"a body may have {max_bytes} bytes when decoded", code="body_too_large")
         parts.append(part)
-        at += len(step)
-        is_whole = frame.eof
-        if frame.eof:
-            at -= len(frame.unused_data)
-            frame = decompressor.decompressobj()
+        at += len(piece) - unused_bytes
+        if is_whole:
+            streams += 1
+            feed = start()
+        if streams > _MAX_STREAMS:
+            raise _broken(name, f"it has more than {_MAX_STREAMS} streams")
     if not is_whole:
-        raise _broken("zstd", "it ends in the middle")
+        raise _broken(name, "it ends in the middle")
     return b"".join(parts)
 
 

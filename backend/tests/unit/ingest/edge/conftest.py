@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -11,15 +11,19 @@ import pytest
 from tests.unit.ingest.edge.server import ALICES_KEY, Served, served
 
 
-@pytest.fixture
-def edge(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path / "journal") as running:
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("journal")) as running:
         yield running
 
 
 @pytest.fixture
+def edge(_running: Served) -> Served:
+    """A running edge whose journal seems empty."""
+    return replace(_running, after=_running.journal.state().last_number)
+
+
+@pytest.fixture
 def alice(edge: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=edge.url, headers={"Authorization": f"ApiKey {ALICES_KEY}"}
-    ) as client:
+    with edge.client(Authorization=f"ApiKey {ALICES_KEY}") as client:
         yield client

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import httpx
 import uvicorn
 
 from app.core.clock import SYSTEM_CLOCK
@@ -20,7 +23,7 @@ from app.core.scope import Actor, ActorKind, Permission, Scope
 from app.ingest.admission import Limits
 from app.ingest.auth import CachedAuthenticator, Shown
 from app.ingest.cluster import Cluster
-from app.ingest.edge import Edge, Settings, Stores, build
+from app.ingest.edge import Settings, Stores, build
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter
 from app.journal.journal import Journal
@@ -32,6 +35,10 @@ GLOBEX = OrgId(UUID("0193a000-0000-7000-8000-00000000000b"))
 ALICES_KEY = "elkv_alice_0123456789abcdef"
 BOBS_KEY = "elkv_bob_0123456789abcdef"
 CHARLIES_KEY = "elkv_charlie_0123456789abcdef"
+
+
+# Reading the machine's certificates would take longer than most tests.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def scope_of(org_id: OrgId, name: str, *permissions: Permission) -> Scope:
@@ -56,19 +63,28 @@ def look_up(shown: Shown) -> Scope:
 
 @dataclass
 class Served:
-    """A running edge and its journal."""
+    """A running edge and its journal, of which `batches` shows what came after entry `after`."""
 
     port: int
     journal: Journal
-    edge: Edge = field(repr=False)
+    after: int = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def client(self, **headers: str) -> httpx.Client:
+        """A client of this server."""
+        return httpx.Client(base_url=self.url, headers=headers, verify=NO_CERTIFICATES)
+
+    def post(self, path: str, **request: Any) -> httpx.Response:
+        """One request on a connection of its own."""
+        with self.client() as client:
+            return client.post(path, **request)
+
     def batches(self) -> list[Batch]:
         """Everything that was kept, in order."""
-        return [decode(entry.payload) for entry in self.journal.read(0, max_bytes=1 << 40)]
+        return [decode(entry.payload) for entry in self.journal.read(self.after, max_bytes=1 << 40)]
 
     def lines(self) -> list[bytes]:
         return [line for batch in self.batches() for line in batch.lines]
@@ -101,7 +117,7 @@ def served(
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     try:
-        yield Served(listener.getsockname()[1], journal, edge)
+        yield Served(listener.getsockname()[1], journal)
     finally:
         server.should_exit = True
         thread.join()
@@ -110,3 +126,14 @@ def served(
         authenticate.close()
         committer.close()
         journal.close()
+
+
+def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Reads one answer with a content length from a raw connection."""
+    with connection.makefile("rb") as stream:
+        status = int(stream.readline().split()[1])
+        headers: dict[str, str] = {}
+        while line := stream.readline().strip():
+            name, _, text = line.decode("latin-1").partition(":")
+            headers[name.lower()] = text.strip()
+        return status, headers, stream.read(int(headers.get("content-length", "0")))
