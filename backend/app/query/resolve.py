@@ -190,23 +190,17 @@ def _any_of(parts: list[Filter]) -> Filter:
     if any(isinstance(part, Everything) for part in parts):
         return Everything()
     flat: list[Filter] = []
-    sets: dict[Field, int] = {}
+    # Where the set of a field stands. Python's 1, 1.0 and True are one key, but three values.
+    sets: dict[Field, tuple[int, dict[tuple[type, Scalar], Scalar]]] = {}
     for part in parts:
         for piece in part.children if isinstance(part, Or) else (part,):
-            if isinstance(piece, Equals) and piece.field in sets:
-                place = sets[piece.field]
-                flat[place] = _united(flat[place], piece)
+            if isinstance(piece, Equals):
+                if piece.field not in sets:
+                    sets[piece.field] = len(flat), {}
+                    flat.append(piece)
+                sets[piece.field][1].update(((type(value), value), value) for value in piece.values)
             else:
-                if isinstance(piece, Equals):
-                    sets[piece.field] = len(flat)
                 flat.append(piece)
+    for field, (place, values_) in sets.items():
+        flat[place] = Equals(field, tuple(values_.values()))
     return flat[0] if len(flat) == 1 else Or(tuple(flat))
-
-
-def _united(first: Filter, second: Equals) -> Filter:
-    earlier = first.values if isinstance(first, Equals) else ()
-    # Python's 1, 1.0 and True are one key, and they are three values.
-    union: dict[tuple[type, Scalar], Scalar] = {
-        (type(value), value): value for value in (*earlier, *second.values)
-    }
-    return Equals(second.field, tuple(union.values()))
