@@ -193,16 +193,8 @@ def prepare(data_dir: Path, url: str) -> str:
 
 def parts_of(options: Options, url: str, listener: socket.socket) -> tuple[Part, ...]:
     """What runs: web with the ingest edge, shipper, worker with beat, and the demo if wanted."""
-    web = Part(
-        "web",
-        (
-            *("uvicorn", "config.asgi:application", "--fd", str(listener.fileno())),
-            *("--loop", "uvloop", "--http", "httptools", "--lifespan", "auto"),
-            *("--log-level", "warning", "--no-access-log", "--no-server-header"),
-            *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"),
-        ),
-        inherited=(listener.fileno(),),
-    )
+    descriptor = listener.fileno()
+    web = Part("web", ("config.serve", str(descriptor)), inherited=(descriptor,))
     shipper = Part("shipper", ("manage.py", "shipper"))
     worker = Part(
         "worker",

@@ -24,7 +24,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PASSWORD = "correct horse battery staple"
 # What each part's command line contains.
-PARTS = {"web": "uvicorn", "shipper": "shipper", "worker": "celery"}
+PARTS = {"web": "config.serve", "shipper": "shipper", "worker": "celery"}
 _NOT_INHERITED = ("DATA_DIR", "DJANGO_SETTINGS_MODULE", "ENVIRONMENT", "PORT", "HOST", "DEMO")
 
 

@@ -1,0 +1,1 @@
+"""`make bench`: a really started service against the marks that we set ourselves."""
