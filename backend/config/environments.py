@@ -6,9 +6,8 @@ from collections.abc import MutableMapping
 
 from config.env import Env
 
-# Nothing set means `base`: the embedded default, safe as it comes.
 _MODULES = {
-    "embedded": "config.settings.base",
+    "embedded": "config.settings.embedded",
     "development": "config.settings.development",
     "staging": "config.settings.staging",
     "production": "config.settings.production",

@@ -1,7 +1,7 @@
-"""The embedded default: everything under DATA_DIR, nothing to install, safe as it comes.
+"""What all environments share; without secrets, which each kind gets in its own way.
 
-The other settings extend this one. Whatever a deployment may want to change is read from the
-environment here, so that the others hold only what differs by kind of environment.
+Whatever a deployment may want to change is read from the environment here. Nothing set means
+everything under DATA_DIR, nothing to install, safe as it comes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from config.database import database_from_env
 from config.env import Env
-from config.secret_files import kept_secret, new_rsa_key, new_secret_key
 
 env = Env(os.environ)
 
@@ -35,7 +34,6 @@ JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
 
 # ── Django ────────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.flag("DEBUG", default=False)
-SECRET_KEY = env.find("SECRET_KEY") or kept_secret(SECRETS_DIR / "secret_key", new_secret_key)
 # Host only goes into the links of lists; a newcomer reaches the service by whatever name works.
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
 CSRF_FAILURE_VIEW = "app.core.exception_handler.answer_csrf"
@@ -118,9 +116,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-JWT_PRIVATE_KEY = env.find("JWT_PRIVATE_KEY") or kept_secret(
-    SECRETS_DIR / "jwt_private_key.pem", new_rsa_key
-)
 # Called with the scope of each organisation that is made, in the same transaction.
 ORGANISATION_FOUNDERS = ["app.streams.services.add_default_stream"]
 REGISTRATION_RATE = env.text("REGISTRATION_RATE", "20/hour")

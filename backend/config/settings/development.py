@@ -1,6 +1,6 @@
 """For working on ELK Vision: debug pages, readable logs."""
 
-from config.settings.base import *
-from config.settings.base import env
+from config.settings.embedded import *
+from config.settings.embedded import env
 
 DEBUG = env.flag("DEBUG", default=True)

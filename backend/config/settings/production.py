@@ -7,6 +7,8 @@ from config.settings.base import DEBUG, LOGGING, env
 if DEBUG:
     raise SettingInvalid("DEBUG: must not be on in production")
 env.require("SECRET_KEY", "JWT_PRIVATE_KEY", "ALLOWED_HOSTS")
+SECRET_KEY = env.text("SECRET_KEY", "")
+JWT_PRIVATE_KEY = env.text("JWT_PRIVATE_KEY", "")
 
 LOGGING = {**LOGGING, "format": env.choice("LOG_FORMAT", "json", ("console", "json"))}
 

@@ -9,8 +9,8 @@ if not os.environ.get("DATA_DIR"):
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="elk-vision-tests-")
     atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
-from config.settings.base import *
-from config.settings.base import LOGGING
+from config.settings.embedded import *
+from config.settings.embedded import LOGGING
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGGING = {**LOGGING, "level": "WARNING", "django_level": "ERROR", "app_level": "WARNING"}
