@@ -13,7 +13,8 @@ from app.logs.gate import Gate
 from app.logs.search import LogSearch
 from app.logstore.registry import open_reader
 
-_WAITING_PER_RUNNING = 8
+DEFAULT_CONCURRENCY = 4
+DEFAULT_WAIT_SECONDS = 5.0
 
 _lock = threading.Lock()
 _search: LogSearch | None = None
@@ -24,20 +25,24 @@ def log_search() -> LogSearch:
     global _search  # noqa: PLW0603 — one reader per process is the point of this module
     with _lock:
         if _search is None:
-            running = getattr(settings, "SEARCH_CONCURRENCY", 4)
             _search = LogSearch(
                 open_reader(settings.LOG_STORE, Path(settings.LOGS_DIR)),
                 clock=SYSTEM_CLOCK,
-                gate=Gate(
-                    running=running,
-                    waiting=running * _WAITING_PER_RUNNING,
-                    wait_seconds=getattr(settings, "SEARCH_WAIT_SECONDS", 5.0),
-                ),
+                gate=_gate(),
                 cursor_keys=cursor_keys(
                     *map(str, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
                 ),
             )
         return _search
+
+
+def _gate() -> Gate:
+    # Who waits holds a thread: searches must not take all of them from everything else.
+    return Gate(
+        running=getattr(settings, "SEARCH_CONCURRENCY", DEFAULT_CONCURRENCY),
+        waiting=settings.WEB_THREADS // 2,
+        wait_seconds=getattr(settings, "SEARCH_WAIT_SECONDS", DEFAULT_WAIT_SECONDS),
+    )
 
 
 def use(search: LogSearch | None) -> None:

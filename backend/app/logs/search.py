@@ -18,12 +18,12 @@ from app.logs.aggregation import TableRequest
 from app.logs.cursor import CURSOR_LIFETIME_SECONDS, AskedText, Cursor, open_cursor, seal
 from app.logs.gate import Gate
 from app.logs.held_searches import find_held_search, hold_search
+from app.logs.highlighting import Spans, spans_of_hits
 from app.logs.histogram import Bucket, bucket_plans, buckets_of
 from app.logs.intervals import bucket_count, nice_interval_ns
 from app.logs.neighbours import Neighbours, neighbour_plans
 from app.logs.questions import Asked, Question, question_within, read_range, understand
 from app.logstore.interface import LogReader
-from app.logstore.memory.highlight import highlight
 from app.logstore.types import (
     NS_PER_SECOND,
     AggregatePlan,
@@ -42,9 +42,6 @@ from app.query.resolve import resolve
 from app.query.tree import Query
 
 MAX_INTERVALS = 10_000
-NS_PER_MS = 1_000_000
-
-Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +243,7 @@ class LogSearch:
         )
         with self._turn(scope) as started:
             page = self._reader.search(scope, plan)
-            spans = tuple(highlight(question.filter, record) for record in page.records)
+            spans = spans_of_hits(question.filter, page.records)
         next_cursor = None
         if page.has_more and page.records:
             last = page.records[-1]
