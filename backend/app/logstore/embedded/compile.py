@@ -26,7 +26,7 @@ from app.logstore.embedded.schema import (
     number_token,
     string_token,
 )
-from app.logstore.embedded.strings import FindOne, StringTerms
+from app.logstore.embedded.strings import FindOne, StringTerms, rest_prefix
 from app.query.fields import Field, Kind
 from app.query.filters import (
     And,
@@ -107,7 +107,7 @@ class Compiler:
         if not asked.field.is_attribute:
             return integers_between(_column_of(asked.field), bounds)
         path = asked.field.name
-        parts = [regex_query("rest", _number_tokens(path, bounds))]
+        parts = [_number_tokens(path, bounds)]
         if is_plain(path):
             parts += [
                 self._index.parse_query(number_range_text(json_field(path), piece))
@@ -117,17 +117,19 @@ class Compiler:
 
     def _matches(self, field: Field, pattern: Pattern) -> Query:
         if field.name == "id" and not field.is_attribute:
-            return regex_query("id", regex.printed_on_hex(pattern))
+            return _pattern_query("id", "", regex.printed_on_hex(pattern))
         text = regex.printed(pattern)
-        long_values = self.strings.long_values_matching(field, pattern)
+        if text is None:
+            return nothing()
+        long_values = self.strings.long_values_matching(field, text)
         if not field.is_attribute:
             return any_of([regex_query(field.name, text), *long_values])
         path = field.name
-        in_rest = regex.literal(escape_path(path) + NUL + "s") + text
-        parts = [regex_query("rest", in_rest), *long_values]
+        parts = [_pattern_query("rest", f"{rest_prefix(field)}s", text), *long_values]
         if is_plain(path):
-            prefix = regex.literal(f"{term_path(path)}{NUL}s{STRING_MARK}")
-            parts.append(regex_query("attributes", prefix + text))
+            parts.append(
+                _pattern_query("attributes", f"{term_path(path)}{NUL}s{STRING_MARK}", text)
+            )
         return any_of(parts)
 
 
@@ -173,6 +175,10 @@ def regex_query(field: str, pattern: str) -> Query:
         return Query.regex_query(SCHEMA, field, pattern)
     except ValueError as error:
         raise Invalid("the pattern is too complex", code="regex_too_complex") from error
+
+
+def _pattern_query(field: str, prefix: str, pattern: str | None) -> Query:
+    return nothing() if pattern is None else regex_query(field, regex.literal(prefix) + pattern)
 
 
 def integers_within(column: str, from_value: int | None, to_value: int | None) -> Query:
@@ -231,7 +237,7 @@ def _message(filter_: Tokens | TokenMatches) -> Query:
         case Tokens(tokens):
             return Query.phrase_query(SCHEMA, "message", list(tokens))
         case TokenMatches(pattern):
-            return regex_query("message", regex.printed(pattern))
+            return _pattern_query("message", "", regex.printed(pattern))
 
 
 def _exists(field: Field) -> Query:
@@ -306,11 +312,12 @@ def _is_infinite(value: Scalar) -> bool:
     return isinstance(value, float) and math.isinf(value)
 
 
-def _number_tokens(path: str, bounds: Bounds) -> str:
-    """A pattern for the `rest` tokens of the numbers between the bounds."""
+def _number_tokens(path: str, bounds: Bounds) -> Query:
+    """Records with a token in `rest` for a number between the bounds."""
     low = bounds.lower if bounds.lower is not None else -math.inf
     high = bounds.upper if bounds.upper is not None else math.inf
     first = int(number_token(low), 16) + (bounds.lower is not None and not bounds.includes_lower)
     last = int(number_token(high), 16) - (bounds.upper is not None and not bounds.includes_upper)
-    prefix = regex.literal(escape_path(path) + NUL + "n")
-    return f"{prefix}{regex.hex_between(first, last)}"
+    if first > last:
+        return nothing()
+    return _pattern_query("rest", f"{escape_path(path)}{NUL}n", regex.hex_between(first, last))

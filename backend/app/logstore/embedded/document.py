@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from app.logstore.embedded.messages import index_text
 from app.logstore.embedded.schema import (
     EXACT,
     KEYWORD_PATH,
@@ -26,6 +25,7 @@ from app.logstore.embedded.schema import (
 )
 from app.logstore.schema import Leaf
 from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord, StoredRecord
+from app.query.words import index_text
 
 _NS_PER_MS = 1_000_000
 _OPTIONAL = (

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import tantivy
 from tantivy import Order, Query
 
-from app.logstore.embedded.compile import all_of, integers_inclusive
+from app.logstore.embedded.compile import all_of, integers_inclusive, nothing
 from app.logstore.embedded.guard import told_apart
 from app.logstore.embedded.partition import Snapshot
 from app.logstore.embedded.schema import id_term
@@ -109,9 +109,7 @@ class Pager:
                 continue
             parts = [query, at]
             if beyond is not None:
-                bound = id_term(beyond)
-                text = f"id:{{* TO {bound}}}" if self._is_descending else f"id:{{{bound} TO *}}"
-                parts.append(snapshot.compiler.parse(text))
+                parts.append(self._past_id(snapshot, beyond))
             with told_apart(snapshot.home.name):
                 result = snapshot.searcher.search(
                     all_of(parts), limit=wanted, count=False, order_by_field="id", order=self._order
@@ -119,6 +117,13 @@ class Pager:
             lists.append([(key, Found(timestamp_ns, snapshot, one)) for key, one in result.hits])
         merged = heapq.merge(*lists, key=_first, reverse=self._is_descending)
         return [found for (_, found), _ in zip(merged, range(wanted), strict=False)]
+
+    def _past_id(self, snapshot: Snapshot, record_id: str) -> Query:
+        if not record_id:  # no id is before it, every one is after it
+            return nothing() if self._is_descending else Query.all_query()
+        bound = id_term(record_id)
+        text = f"id:{{* TO {bound}}}" if self._is_descending else f"id:{{{bound} TO *}}"
+        return snapshot.compiler.parse(text)
 
     def _past(self, timestamp_ns: int) -> Query:
         if self._is_descending:

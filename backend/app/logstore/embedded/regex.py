@@ -25,12 +25,12 @@ Ranges = tuple[tuple[int, int], ...]
 PrintClass = Callable[[Ranges], str]
 
 
-def printed(pattern: Pattern) -> str:
-    """The pattern for terms that are the text itself."""
+def printed(pattern: Pattern) -> str | None:
+    """The pattern for terms that are the text itself; `None` if nothing can match it."""
     return _printed(pattern, _text_class)
 
 
-def printed_on_hex(pattern: Pattern) -> str:
+def printed_on_hex(pattern: Pattern) -> str | None:
     """The pattern for terms that are the hex digits of the text's UTF-8 (`schema.id_term`)."""
     return _printed(pattern, _hex_class)
 
@@ -40,7 +40,8 @@ def literal(text: str) -> str:
     return "".join(map(_escaped, text))
 
 
-def _printed(pattern: Pattern, one_of: PrintClass) -> str:
+def _printed(pattern: Pattern, one_of: PrintClass) -> str | None:
+    """`None` for what matches nothing: the automata have no way to say so."""
     match pattern:
         case Empty():
             return "(?:)"
@@ -49,13 +50,27 @@ def _printed(pattern: Pattern, one_of: PrintClass) -> str:
         case AnyCodePoint():
             return one_of(((0, LAST_CODE_POINT),))
         case OneOf(ranges, negated):
-            return one_of(_inverted(ranges) if negated else ranges)
+            members = _inverted(ranges) if negated else ranges
+            return one_of(members) if any(_without_surrogates(members)) else None
         case Sequence(parts):
-            return "".join(_printed(part, one_of) for part in parts)
+            return _joined([_printed(part, one_of) for part in parts])
         case Either(branches):
-            return f"(?:{'|'.join(_printed(branch, one_of) for branch in branches)})"
+            found = [_printed(branch, one_of) for branch in branches]
+            possible = [branch for branch in found if branch is not None]
+            return f"(?:{'|'.join(possible)})" if possible else None
         case Repeat(part, least, most):
-            return f"(?:{_printed(part, one_of)}){_counted(least, most)}"
+            return _repeated(_printed(part, one_of), least, most)
+
+
+def _joined(parts: list[str | None]) -> str | None:
+    possible = [part for part in parts if part is not None]
+    return "".join(possible) if len(possible) == len(parts) else None
+
+
+def _repeated(part: str | None, least: int, most: int | None) -> str | None:
+    if part is None or most == 0:
+        return "(?:)" if least == 0 else None
+    return f"(?:{part}){_counted(least, most)}"
 
 
 def _counted(least: int, most: int | None) -> str:
@@ -99,8 +114,6 @@ def _escaped(character: str) -> str:
 
 def _text_class(ranges: Ranges) -> str:
     whole = tuple(_without_surrogates(ranges))
-    if not whole:
-        return r"[^\x{0}-\x{10FFFF}]"
     if len(whole) == 1 and whole[0][0] == whole[0][1]:
         return _escaped(chr(whole[0][0]))
     if ranges == ((0, LAST_CODE_POINT),):
@@ -118,8 +131,6 @@ def _hex_class(ranges: Ranges) -> str:
         for whole in _without_surrogates(ranges)
         for byte_ranges in utf8_ranges(*whole)
     ]
-    if not branches:
-        return r"[^\x{0}-\x{10FFFF}]"
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
@@ -172,9 +183,7 @@ def utf8_ranges(first: int, last: int) -> Iterator[tuple[tuple[int, int], ...]]:
 
 
 def hex_between(first: int, last: int, digits: int = 16) -> str:
-    """A pattern for the numbers between the two, written with so many hex digits."""
-    if first > last:
-        return r"[^\x{0}-\x{10FFFF}]"
+    """A pattern for the numbers from `first` to `last`, written with so many hex digits."""
     return _hex_between(f"{first:0{digits}x}", f"{last:0{digits}x}")
 
 

@@ -199,20 +199,27 @@ def _packed_blocks(descriptor: int, blocks: Sequence[Block]) -> Iterator[bytes]:
 
 
 class _OpenFile:
-    """One file with the places of the blocks seen so far. Closed when nobody holds it any more."""
+    """One file with the places of the blocks seen so far.
+
+    It is closed when nobody holds it any more: another thread may be reading while it is let go.
+    """
 
     def __init__(self, path: Path) -> None:
         self._blocks: list[Block] = []
         self._firsts: list[int] = []
-        self._file = path.open("rb")
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
 
     def rows_of(self, block: Block) -> list[bytes]:
-        return rows_of(self._file.fileno(), block)
+        return rows_of(self._descriptor, block)
 
     def learn(self, before: int) -> None:
         last = self._blocks[-1] if self._blocks else None
         start = last.offset + last.length if last else 0
-        for block in scan_blocks(self._file.fileno(), start, before):
+        for block in scan_blocks(self._descriptor, start, before):
             self._blocks.append(block)
             self._firsts.append(block.first)
 

@@ -9,7 +9,6 @@ import tantivy
 from tantivy import Query
 
 from app.core.errors import Unsupported
-from app.logstore.embedded import regex
 from app.logstore.embedded.paths import is_plain, json_field
 from app.logstore.embedded.ranges import is_word
 from app.logstore.embedded.schema import (
@@ -25,7 +24,6 @@ from app.logstore.schema import leaves_of
 from app.logstore.types import StoredRecord
 from app.query.fields import Field
 from app.query.filters import StringRange
-from app.query.patterns import Pattern
 
 MAX_LONG_VALUES = 1_000
 MAX_LISTED_TERMS = 60_000
@@ -58,12 +56,12 @@ class StringTerms:
             queries = self._keyword(asked)
         return [*queries, *self._long_values(field, lambda text: is_within(text, asked))]
 
-    def long_values_matching(self, field: Field, pattern: Pattern) -> list[Query]:
-        """Queries for the records with a value beyond the limit that matches the pattern."""
+    def long_values_matching(self, field: Field, pattern: str) -> list[Query]:
+        """Queries for the records with a value beyond the limit that matches the printed pattern."""
         prefix = rest_prefix(field)
         if not self._searcher.terms_with_prefix("rest", f"{prefix}h", limit=1):
             return []
-        compiled = re2.compile(regex.printed(pattern), _RE2)
+        compiled = re2.compile(pattern, _RE2)
         return self._long_values(field, lambda text: compiled.fullmatch(text) is not None)
 
     def _long_values(self, field: Field, test: Test) -> list[Query]:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import tantivy
 
+from app.core.ids import OrgId
+from app.logstore.embedded.compile import all_of, term
 from app.logstore.embedded.document import index_json, sent_digest, source_row
 from app.logstore.embedded.guard import told_apart
 from app.logstore.embedded.partition import INDEX, SOURCE
-from app.logstore.embedded.schema import SCHEMA, STATE, open_index
+from app.logstore.embedded.questions import whole_organisation
+from app.logstore.embedded.schema import STATE, id_term, open_index
 from app.logstore.embedded.source import BlockCache, SourceReader, SourceWriter, pack_full_files
 from app.logstore.embedded.state import (
     OWN_FIELDS,
@@ -23,6 +26,8 @@ from app.logstore.interface import FaultPoint
 from app.logstore.partitions import FIRST_POOL, Home
 from app.logstore.schema import leaves_of
 from app.logstore.types import Position, RoutedRecord
+
+_HEAP_BYTES = 64_000_000
 
 # The digest and receive time of a record with a sent id.
 Sent = tuple[bytes, int]
@@ -38,6 +43,7 @@ class PartitionWriter:
         self._writer: tantivy.IndexWriter | None = None
         self._waiting = 0
         self._waiting_sent: dict[str, Sent] = {}
+        self._waiting_made: dict[tuple[OrgId, str], Sent] = {}
         self._taken: dict[str, int] = {}
         with told_apart(home.name):
             (directory / INDEX).mkdir(parents=True, exist_ok=True)
@@ -72,6 +78,8 @@ class PartitionWriter:
         self._waiting += 1
         if key is not None:
             self._waiting_sent[key] = record.digest, record.observed_ns
+        else:
+            self._waiting_made[record.org_id, record.id] = b"", record.observed_ns
         if record.timestamp_ns < self._state.least:
             self._state.least = record.timestamp_ns
         if record.timestamp_ns > self._state.greatest:
@@ -87,14 +95,28 @@ class PartitionWriter:
         if waiting is not None:
             return waiting
         with told_apart(self.home.name):
-            searcher = self._committed()
-            if not searcher.doc_freq("key", key):
+            if not self._committed().doc_freq("key", key):
                 return None
-            query = tantivy.Query.term_query(SCHEMA, "key", key, index_option="basic")
-            addresses = [address for _, address in searcher.search(query, limit=100).hits]
-            refs = searcher.fast_field_values("ref", addresses)
-            rows = [self._rows.row(int(ref or 0), self._state.records) for ref in refs]
-        return max(map(sent_digest, rows), key=lambda sent: sent[1], default=None)
+            return self._newest(term("key", key))
+
+    def find_made(self, org_id: OrgId, record_id: str) -> Sent | None:
+        """What is known here of an id that we have made: such records have no key."""
+        waiting = self._waiting_made.get((org_id, record_id))
+        if waiting is not None:
+            return waiting
+        with told_apart(self.home.name):
+            if not self._committed().doc_freq("id", id_term(record_id)):
+                return None
+            return self._newest(
+                all_of([term("id", id_term(record_id)), whole_organisation(org_id)])
+            )
+
+    def _newest(self, query: tantivy.Query) -> Sent | None:
+        searcher = self._committed()
+        addresses = [address for _, address in searcher.search(query, limit=100).hits]
+        refs = searcher.fast_field_values("ref", addresses)
+        rows = [self._rows.row(int(ref or 0), self._state.records) for ref in refs]
+        return max(map(sent_digest, rows), key=_received, default=None)
 
     def commit(self) -> None:
         """Makes everything taken durable and visible."""
@@ -115,6 +137,7 @@ class PartitionWriter:
             self._fault("commit:after_index")
         self._waiting, self._taken = 0, {}
         self._waiting_sent.clear()
+        self._waiting_made.clear()
         self._is_stale = True
 
     def pack(self) -> None:
@@ -140,4 +163,5 @@ class PartitionWriter:
         return self._writer
 
 
-_HEAP_BYTES = 64_000_000
+def _received(sent: Sent) -> int:
+    return sent[1]
