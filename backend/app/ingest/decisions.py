@@ -19,6 +19,7 @@ from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.ingest.directory import StreamDirectory, StreamTarget
+from app.journal.storage import sync_directory
 
 log = structlog.get_logger(__name__)
 
@@ -78,10 +79,13 @@ class Decisions:
 
     def _write_down(self, key: _Key, target: StreamTarget) -> None:
         line = orjson.dumps([str(key[0]), key[1], target.name, target.retention_class])
+        is_new = not self._path.exists()
         with self._path.open("ab") as file:
             file.write(line + b"\n")
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            sync_directory(self._path.parent)
 
 
 def _read(path: Path) -> dict[_Key, StreamTarget]:

@@ -113,11 +113,15 @@ class Journal:
         """
         self._check_readers_now_and_then()
         try:
-            return self._write(requests)
+            results = self._write(requests)
         except NoRoom as error:
             log.warning("journal_had_no_room", error=str(error))
-        self._storage.check_readers()
-        return [self._write_alone(request) for request in requests]
+            self._storage.check_readers()
+            return [self._write_alone(request) for request in requests]
+        if any(isinstance(result, Full) for result in results):
+            # A reader that died may hold the pages back that trimming has freed.
+            self._storage.check_readers()
+        return results
 
     def read(self, after: int, *, max_bytes: int) -> list[Entry]:
         """The entries that follow number `after`, in order: at least one if there is any, then as

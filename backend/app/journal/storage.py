@@ -140,6 +140,7 @@ class Storage:
 
     def _open(self) -> Tables:
         self._directory.mkdir(parents=True, exist_ok=True)
+        is_new = not (self._directory / "data.mdb").exists()
         with self._translated():
             environment = lmdb.open(
                 str(self._directory),
@@ -151,12 +152,17 @@ class Storage:
                 readahead=True,
             )
             self._refuse_cut_file(environment)
-            return Tables(
+            tables = Tables(
                 environment,
                 environment.open_db(b"entries"),
                 environment.open_db(b"damaged"),
                 environment.open_db(b"meta"),
             )
+        if is_new:
+            # LMDB syncs what is in the file; that the file is there, the directory says.
+            sync_directory(self._directory)
+            sync_directory(self._directory.parent)
+        return tables
 
     def _refuse_cut_file(self, environment: lmdb.Environment) -> None:
         # Reading a page behind the end of the file would kill the process (SIGBUS).
@@ -169,3 +175,12 @@ class Storage:
                 f"its index speaks of {pages} pages; move the directory away to start a new one",
                 code="journal_damaged",
             )
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes the names in a directory durable."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
