@@ -128,7 +128,9 @@ def served(
         journal.close()
 
 
-def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+def answer_of(
+    connection: socket.socket, *, is_head: bool = False
+) -> tuple[int, dict[str, str], bytes]:
     """Reads one answer with a content length from a raw connection."""
     with connection.makefile("rb") as stream:
         status = int(stream.readline().split()[1])
@@ -136,4 +138,5 @@ def answer_of(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
         while line := stream.readline().strip():
             name, _, text = line.decode("latin-1").partition(":")
             headers[name.lower()] = text.strip()
-        return status, headers, stream.read(int(headers.get("content-length", "0")))
+        length = 0 if is_head else int(headers.get("content-length", "0"))
+        return status, headers, stream.read(length)
