@@ -130,14 +130,22 @@ _SAMPLES = st.sampled_from(
 _ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 _ODD = st.text(st.sampled_from(' \t\n()[]{}"`|:<>=!-/\\*?.,aZ09é日😀\u0301'), max_size=8)
 
-_NUMBERS_AND_TIMES = st.sampled_from(
+# One of each class that is rarely met by chance.
+_CLASS_SAMPLES = st.sampled_from(
     [
-        *("2026-11-20T10:00:00.123456789Z", "9007199254740991", "9007199254740993"),
-        *("-9007199254740993", "9223372036854775808", "-9223372036854775808", "1e308", "-0.0"),
+        *(
+            "2026-11-20T10:00:00.123456789Z",
+            "9007199254740991",
+            "9007199254740993",
+            "1e308",
+            "-0.0",
+        ),
+        *("-9007199254740993", "9223372036854775808", "-9223372036854775808", "true", "AND", "TO"),
+        *("", "a\\", "/a/", "-x"),
     ]
 )
 
-texts = st.one_of(_SAMPLES, _NUMBERS_AND_TIMES, _ANY, _ODD)
+texts = st.one_of(_SAMPLES, _CLASS_SAMPLES, _ANY, _ODD)
 _some_text = texts.filter(bool)
 
 names = texts.map(Name)
@@ -227,6 +235,11 @@ queries: st.SearchStrategy[Query] = (
     st.recursive(leaves, _grown, max_leaves=12)
     .filter(lambda node: not _is_read_as_everything(node))
     .map(Query)
+)
+
+# Many clauses side by side: each example holds many classes of text.
+wide_queries: st.SearchStrategy[Query] = st.lists(leaves, min_size=12, max_size=16).map(
+    lambda parts: Query(And((Or(tuple(parts[:6])), *parts[6:])))
 )
 
 
