@@ -7,6 +7,8 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
 from app.core.request_context import current_request
 
@@ -45,10 +47,13 @@ def _standard_library(
 ) -> dict[str, Any]:
     """What other people's code logs takes the same form as ours."""
     is_json = options["format"] == "json"
+    # Without the values of local variables: passwords and keys are among them.
+    tracebacks = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    readable = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
     renderers: list[structlog.types.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
-        if is_json
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        [tracebacks, structlog.processors.JSONRenderer(default=str)] if is_json else [readable]
     )
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return {
