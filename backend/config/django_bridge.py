@@ -130,7 +130,10 @@ class DjangoBridge:
     async def _in_thread(self, chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         iterator = iter(chunks)
-        while chunk := await loop.run_in_executor(self._threads, next, iterator, None):
+        while True:
+            chunk = await loop.run_in_executor(self._threads, next, iterator, None)
+            if chunk is None:
+                return
             yield chunk
 
 
