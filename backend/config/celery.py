@@ -28,6 +28,7 @@ choose_settings(os.environ)
 # Schedules live in memory: no file of them is left behind that a crash could break.
 SCHEDULER = "celery.beat:Scheduler"
 BEAT_WATCH_SECONDS = 5.0
+POLL_SECONDS = 0.25
 
 # Celery warns of root because of pickle. We take JSON only, and in a container root is often all
 # there is.
@@ -41,6 +42,17 @@ IS_EMBEDDED = str(settings.CELERY_BROKER_URL).startswith("filesystem:")
 if IS_EMBEDDED:
     # Remote control fans out over files that nobody would read.
     app.conf.worker_enable_remote_control = False
+    app.conf.broker_transport_options = {
+        **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+        "polling_interval": POLL_SECONDS,
+    }
+
+# A job that waited longer than its interval is dropped: the next one does its work, and the
+# broker's folder cannot grow while no worker runs.
+app.conf.beat_schedule = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": seconds * 0.9}}
+    for name, seconds in {"health.beat": 15.0, "users.forget_expired_tokens": 600.0}.items()
+}
 
 
 @worker_init.connect

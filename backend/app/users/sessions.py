@@ -85,6 +85,12 @@ def end_session(session: UUID) -> None:
     RefreshToken.objects.filter(family=session, is_revoked=False).update(is_revoked=True)
 
 
+def forget_expired_tokens(*, now: datetime) -> int:
+    """Deletes every refresh token that nobody can use any more; how many that were."""
+    deleted, _ = RefreshToken.objects.filter(expires_at__lte=now).delete()
+    return deleted
+
+
 def session_of(token: str) -> UUID:
     """The session of a token of either kind; `Unauthenticated` for one that is not ours."""
     return read_any(token).session
