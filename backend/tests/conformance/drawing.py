@@ -7,6 +7,7 @@ records; the other half is all of Unicode and all of the doubles.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -51,7 +52,24 @@ INTEGERS = (
 )
 DOUBLES = (0.5, -0.0, 1e308, -1e308, 5e-324, float(_BIG), float(2**63), 500.0, 1e16, 0.1)
 STRINGS = (
-    *("", "a", "A", "b", "ab", "500", "true", "null", "-0", "1e308", "a b", "=a", "a*", "ﬀ", "İ"),
+    *(
+        "",
+        "a",
+        "A",
+        "b",
+        "ab",
+        "500",
+        "true",
+        "null",
+        "-0",
+        "1e308",
+        "a b",
+        "=a",
+        "a*",
+        "ﬀ",
+        "İ",
+        "\0",
+    ),
     *("2026-11-20", "2026-11-20T10:00:00Z", "2026-11-20T10:00:00.123456789+01:00", "é", "🦊", "\n"),
 )
 KEYS = ("a", "b", "a.b", "b.a", "", ".", "a b", "a:b", "é", "a.", ".a", "A", "a\x00b", "\x01", "~")
@@ -87,6 +105,14 @@ values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=3)),
     max_leaves=6,
 )
+
+
+def _some_specials(seed: int) -> list[Any]:
+    return Random(seed).choices([*INTEGERS, *DOUBLES, *STRINGS], k=6)
+
+
+# Chosen by a seed, because choices of hypothesis repeat themselves: so a short run meets each one.
+special_values = st.integers(0, 2**32).map(_some_specials)
 messages = st.one_of(
     st.lists(st.one_of(st.sampled_from(WORDS), texts), max_size=8).map(" ".join), texts
 )
@@ -110,6 +136,8 @@ def records(draw: st.DrawFn) -> RoutedRecord:
         "level_number": None if level is None else LEVEL_NUMBERS[level] + draw(st.integers(0, 3)),
         "attributes": draw(st.dictionaries(keys, values, max_size=5)),
     }
+    if draw(st.integers(0, 2)):
+        drawn["attributes"][draw(keys)] = draw(special_values)
     for name in ("service", "host", "environment", "logger", "trace_id", "span_id"):
         drawn[name] = draw(keywords)
     if draw(st.integers(0, 3)) == 0:

@@ -223,7 +223,8 @@ def test_highlights_are_places_in_the_message(record: RoutedRecord, data: st.Dat
     words = token_texts(record.message) or ("a",)
     start = data.draw(st.integers(0, len(words) - 1))
     phrase = Tokens(words[start : start + 2])
-    filter_ = data.draw(st.sampled_from([phrase, Or((phrase, EVERYTHING)), Not(phrase)]))
+    around: list[Filter] = [phrase, Or((phrase, EVERYTHING)), Not(phrase)]
+    filter_ = data.draw(st.sampled_from(around))
     edges = [edge for span in highlight(filter_, record) for edge in span]
     assert edges == sorted(set(edges))
     is_found = evaluate(phrase, record) and not isinstance(filter_, Not)
