@@ -25,11 +25,8 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# Every digit becomes 0, so that one search finds long runs of digits.
-_DIGITS_TO_ZERO = bytes(
-    ord("0") if chr(byte) in "0123456789" else byte if chr(byte) == "-" else ord("x")
-    for byte in range(256)
-)
+# Every digit becomes 0 and every opening bracket {, so that one pass serves all searches.
+_SKELETON = bytes.maketrans(b"123456789[", b"000000000{")
 _LONG_RUN = b"0" * _DIGITS_OF_64_BITS
 _LONG_NEGATIVE = b"-" + b"0" * (_DIGITS_OF_64_BITS - 1)
 
@@ -45,33 +42,37 @@ class Unreadable(Exception):
 
 def read_record(line: bytes) -> dict[str, Any]:
     """The object of a line; `Unreadable` if there is none. Safe to change, strings are UTF-8."""
-    if may_be_deep(line) or has_long_numbers(line):
+    skeleton = line.translate(_SKELETON)
+    if _is_deep(skeleton) or _has_long_numbers(skeleton):
         return read_with_care(line)
     return read_plain(line)
 
 
 def reader_of(lines: Sequence[bytes]) -> Callable[[bytes], dict[str, Any]]:
     """A `read_record` for these lines, which takes the short cuts that they allow together."""
-    text = b"\n".join(lines)
-    if has_long_numbers(text):
+    skeleton = b"\n".join(lines).translate(_SKELETON)
+    if _has_long_numbers(skeleton):
         return read_record
-    return read_nested if may_be_deep(text) else read_plain
+    # A line that begins with a bracket has that one for itself: all others may be of one line.
+    begun = skeleton.count(b"\n{") + skeleton.startswith(b"{")
+    return read_nested if _is_deep(skeleton, spread=begun - 1) else read_plain
 
 
-def has_long_numbers(text: bytes) -> bool:
+def _has_long_numbers(skeleton: bytes) -> bool:
     """Whether there may be integers in it that orjson would turn into floats."""
-    zeros = text.translate(_DIGITS_TO_ZERO)
-    return _LONG_RUN in zeros or _LONG_NEGATIVE in zeros
+    return _LONG_RUN in skeleton or _LONG_NEGATIVE in skeleton
 
 
-def may_be_deep(text: bytes) -> bool:
-    """Whether a line of it may hold more brackets in brackets than can be written again."""
-    return text.count(b"{") + text.count(b"[") > MAX_NESTING + text.count(b"\n")
+def _is_deep(skeleton: bytes, *, spread: int = 0) -> bool:
+    """Whether a line may hold more brackets in brackets than can be written again; so many of the
+    brackets are known to be spread over other lines."""
+    return skeleton.count(b"{") > MAX_NESTING + spread
 
 
 def read_nested(line: bytes) -> dict[str, Any]:
     """`read_record` without long numbers."""
-    return read_with_care(line) if may_be_deep(line) else read_plain(line)
+    is_deep = line.count(b"{") + line.count(b"[") > MAX_NESTING
+    return read_with_care(line) if is_deep else read_plain(line)
 
 
 def read_plain(line: bytes) -> dict[str, Any]:

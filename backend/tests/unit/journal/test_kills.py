@@ -95,3 +95,35 @@ print([entry.payload for entry in journal.read(0, max_bytes=100)])
         command, capture_output=True, text=True, timeout=60, check=True, env={**os.environ}
     )
     assert done.stdout.splitlines()[-3:] == ["journal_full", "2", "[b'before', b'after']"]
+
+
+def test_a_journal_whose_file_failed_is_opened_again(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from app.core.errors import Unavailable
+from app.journal.journal import Journal
+
+journal = Journal(Path(sys.argv[1]), max_bytes=64 << 20)
+journal.append([b"before"])
+handles = [
+    int(name) for name in os.listdir("/proc/self/fd")
+    if os.path.realpath(f"/proc/self/fd/{name}").endswith("data.mdb")
+]
+# LMDB writes its meta pages through a handle of its own: without it a commit fails at its end.
+os.close(max(handles))
+for _ in range(4):
+    try:
+        print("=", journal.append([b"x"]))
+    except Unavailable as error:
+        print("=", error.code)
+state = journal.state()
+entries = journal.read(0, max_bytes=100)
+print("=", state.entries == len(entries) == state.last_number, entries[0].payload)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    said = [line[2:] for line in done.stdout.splitlines() if line.startswith("= ")]
+    assert said[:2] == ["journal_failed"] * 2
+    assert int(said[3]) == int(said[2]) + 1
+    assert said[4] == "True b'before'"

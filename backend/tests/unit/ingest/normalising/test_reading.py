@@ -138,6 +138,6 @@ def test_no_bytes_make_it_fail_otherwise(line: bytes) -> None:
     [b'{"a":18446744073709551616}', b'{"a":' * 300 + b"1" + b"}" * 300, b'{"a":[{}]}', b'{"a":1}'],
 )
 def test_lines_that_are_read_together_are_read_as_each_alone(line: bytes) -> None:
-    lines = [b'{"b":[1]}', line, b'{"b":2}']
-    read = reader_of(lines)
-    assert [read(one) for one in lines] == [read_record(one) for one in lines]
+    for others in ([b'{"b":[1]}', b'{"b":2}'], [b"no bracket"] * 1000):
+        read = reader_of([others[0], line, *others[1:]])
+        assert read(line) == read_record(line) == read_with_care(line)
