@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.core.errors import Unavailable
+from app.logs.metrics import SEARCHES_REFUSED
 
 RETRY_AFTER_SECONDS = 1
 
@@ -39,6 +40,7 @@ class Gate:
             self._at_the_door.release()
 
     def _refusal(self) -> Unavailable:
+        SEARCHES_REFUSED.inc()
         return Unavailable(
             f"{self._running} searches are running already (SEARCH_CONCURRENCY), try again",
             code="too_many_searches",

@@ -55,7 +55,7 @@ class Parameters:
         if not isinstance(value, int) or isinstance(value, bool):
             return self._wrong(name, "not_a_number", "this has to be a whole number", default)
         if not least <= value <= most:
-            detail = f"between {least:,} and {most:,}, not {value:,}"
+            detail = f"this has to be between {least:,} and {most:,}, not {value:,}"
             return self._wrong(name, "out_of_range", detail, default)
         return value
 
@@ -67,7 +67,9 @@ class Parameters:
         if value in options:
             return str(value)
         known = ", ".join(repr(option) for option in options)
-        return self._wrong(name, "unknown_choice", f"one of {known}, not {value!r:.40}", default)
+        return self._wrong(
+            name, "unknown_choice", f"this has to be one of {known}, not {value!r:.40}", default
+        )
 
     def instant(self, name: str) -> str | int | None:
         """RFC 3339, epoch milliseconds or date maths, not yet understood; `None`: not sent."""
@@ -78,7 +80,9 @@ class Parameters:
             return int(value) if _WHOLE_NUMBER.fullmatch(value) else value
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        return self._wrong(name, "not_a_time", "RFC 3339, epoch milliseconds or date maths", None)
+        return self._wrong(
+            name, "not_a_time", "not RFC 3339, epoch milliseconds or date maths", None
+        )
 
     def objects(self, name: str, *, most: int) -> list[Mapping[str, Any]]:
         """A list of at most so many JSON objects."""

@@ -21,6 +21,7 @@ from app.logs.held_searches import find_held_search, hold_search
 from app.logs.highlighting import Spans, spans_of_hits
 from app.logs.histogram import Bucket, bucket_plans, buckets_of
 from app.logs.intervals import bucket_count, nice_interval_ns
+from app.logs.metrics import SEARCH_SECONDS, SEARCHES_TIMED_OUT
 from app.logs.neighbours import Neighbours, neighbour_plans
 from app.logs.questions import Asked, Question, question_within, read_range, understand
 from app.logstore.interface import LogReader
@@ -141,7 +142,7 @@ class LogSearch:
         question = understand(asked, now_ns=self._clock.now_ns())
         interval_ns = nice_interval_ns(question.range, buckets=buckets)
         plans = bucket_plans(question, interval_ns=interval_ns, by=by)
-        with self._turn(scope) as started:
+        with self._turn(scope, "histogram") as started:
             tables = self._reader.aggregate(scope, plans)
         return HistogramAnswer(
             interval_ns=interval_ns,
@@ -167,14 +168,14 @@ class LogSearch:
             max_rows=max_rows,
             timeout_ms=question.timeout_ms,
         )
-        with self._turn(scope) as started:
+        with self._turn(scope, "table") as started:
             table = self._reader.aggregate(scope, [plan])[0]
         return TableAnswer(table, question.range, self._took_ms(started))
 
     def fields(self, scope: Scope, *, asked: Asked, limit: int) -> FieldList:
         """The fields that records in range have; the query plays no part."""
         range_ = read_range(asked.from_, asked.to, now_ns=self._clock.now_ns())
-        with self._turn(scope):
+        with self._turn(scope, "fields"):
             return self._reader.fields(scope, range_, stream=asked.stream, limit=limit)
 
     def field_values(
@@ -182,7 +183,7 @@ class LogSearch:
     ) -> ValueList:
         """The field's most frequent values among the matching records."""
         question = understand(asked, now_ns=self._clock.now_ns())
-        with self._turn(scope):
+        with self._turn(scope, "values"):
             return self._reader.field_values(
                 scope,
                 field,
@@ -195,7 +196,7 @@ class LogSearch:
 
     def get_record(self, scope: Scope, *, record_id: str) -> StoredRecord:
         """The record with this id; `NotFound`, also for a stranger's."""
-        with self._turn(scope):
+        with self._turn(scope, "record"):
             record = self._reader.get(scope, record_id)
         if record is None:
             raise NotFound("there is no record with this id")
@@ -207,7 +208,7 @@ class LogSearch:
         """The records just before and after one, of the same source."""
         record = self.get_record(scope, record_id=record_id)
         earlier, later = neighbour_plans(record, before=before, after=after, by=by)
-        with self._turn(scope):
+        with self._turn(scope, "context"):
             return Neighbours(
                 before=self._reader.search(scope, earlier).records[::-1] if before else (),
                 record=record,
@@ -241,9 +242,11 @@ class LogSearch:
             after=after,
             timeout_ms=question.timeout_ms,
         )
-        with self._turn(scope) as started:
+        with self._turn(scope, "page") as started:
             page = self._reader.search(scope, plan)
             spans = spans_of_hits(question.filter, page.records)
+        if page.timed_out:
+            SEARCHES_TIMED_OUT.inc()
         next_cursor = None
         if page.has_more and page.records:
             last = page.records[-1]
@@ -280,12 +283,13 @@ class LogSearch:
         return words
 
     @contextmanager
-    def _turn(self, scope: Scope) -> Iterator[float]:
+    def _turn(self, scope: Scope, kind: str) -> Iterator[float]:
         """A place at the gate; gives the time at which it was asked for."""
         scope.require(Permission.SEARCH)
         started = self._clock.monotonic()
         with self.gate.entered():
             yield started
+        SEARCH_SECONDS.labels(kind).observe(self._clock.monotonic() - started)
 
     def _took_ms(self, started: float) -> int:
         return round((self._clock.monotonic() - started) * 1_000)

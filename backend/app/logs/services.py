@@ -17,6 +17,7 @@ from app.core.scope import Permission, Scope
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
 from app.journal.process import journal
+from app.logs.metrics import ENTRIES_REPLAYED
 from app.logs.models import Replay
 from app.logs.process import log_search
 from app.logs.repair import RepairedLine, repaired_line
@@ -163,16 +164,16 @@ def _finish(scope: Scope, begun: Replay, *, entry_id: str, clock: Clock) -> Repl
     """Marks the entry; whoever is first also writes the audit entry."""
     mine = Replay.objects.for_scope(scope)
 
-    def finish() -> None:
-        # Whoever began it together with us may have taken the mark back, having found no room.
-        mark, _ = mine.get_or_create(
-            entry_key=begun.entry_key,
-            defaults={
-                "organisation_id": scope.org_id,
-                "record_id": begun.record_id,
-                "begun_at": begun.begun_at,
-            },
-        )
+    def finish() -> bool:
+        mark = mine.filter(entry_key=begun.entry_key).first()
+        if mark is None:
+            # Whoever began it together with us took the mark back, having found no room.
+            mark = Replay.objects.create_for(
+                scope,
+                entry_key=begun.entry_key,
+                record_id=begun.record_id,
+                begun_at=begun.begun_at,
+            )
         changed = mine.filter(pk=mark.pk, done_at=None).update(
             done_at=_now(clock),
             text="",
@@ -186,8 +187,10 @@ def _finish(scope: Scope, begun: Replay, *, entry_id: str, clock: Clock) -> Repl
                 subject=("quarantine_entry", mark.pk),
                 after={"entry_id": entry_id, "record_id": begun.record_id},
             )
+        return changed == 1
 
-    run_atomic(finish)
+    if run_atomic(finish):
+        ENTRIES_REPLAYED.inc()
     return mark_of(mine.get(entry_key=begun.entry_key))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from app.core.errors import Invalid
@@ -48,7 +49,7 @@ class SearchInput:
 
 def sent_parameters(request: Request) -> Parameters:
     """The address of a GET, the JSON object of a POST."""
-    if request.method == "GET":
+    if request.method in SAFE_METHODS:
         return Parameters(request.query_params.dict())
     if not isinstance(request.data, dict):
         raise Invalid("the body has to be a JSON object", code="not_an_object")
@@ -57,7 +58,7 @@ def sent_parameters(request: Request) -> Parameters:
 
 def finish(request: Request, parameters: Parameters) -> None:
     """Raises what is wrong. Unknown names are refused in JSON; addresses may carry anything."""
-    if request.method != "GET":
+    if request.method not in SAFE_METHODS:
         parameters.refuse_others()
     parameters.check()
 
