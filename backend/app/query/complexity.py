@@ -33,7 +33,7 @@ MAX_STATES = 900
 # All patterns of a query together.
 MAX_QUERY_STATES = 10_000
 # Ids are sent by anybody in any bytes; engines may keep them as hex digits, two for each byte.
-_MAX_ID_STATES = 400
+_MAX_ID_STATES = 250
 # Bounds of the making itself; what passes them has too many states, or nearly.
 _MAX_POSITIONS = 4_000
 _MAX_STEPS = 40_000
@@ -158,12 +158,13 @@ class _Automaton:
         )
 
     def _looped(self, part: Pattern, least: int) -> _Part:
-        whole = last = self._part(part)
-        for _ in range(least - 1):
-            last = self._part(part)
-            whole = self._then(whole, last)
-        self._link(last.last, last.first)
-        return whole._replace(is_nullable=whole.is_nullable or least == 0)
+        """The least number of copies, then one that loops, as engines write it out."""
+        whole = _NOTHING
+        for _ in range(least):
+            whole = self._then(whole, self._part(part))
+        loop = self._part(part)
+        self._link(loop.last, loop.first)
+        return self._then(whole, loop._replace(is_nullable=True))
 
     def _counted(self, part: Pattern, least: int, most: int) -> _Part:
         whole = _NOTHING
