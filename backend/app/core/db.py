@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.02
+_CHANCE = secrets.SystemRandom()
 
 
 def atomic() -> AbstractContextManager[None]:
@@ -35,8 +36,8 @@ def run_atomic(work: Callable[[], T]) -> T:
         except OperationalError as error:
             if attempt == _ATTEMPTS - 1 or not is_transient(error):
                 raise
-        # Chance keeps two writers from meeting again; nothing secret depends on it.
-        time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
+        # Chance keeps two writers from meeting again.
+        time.sleep(_CHANCE.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -1,0 +1,153 @@
+"""Probes: what is up, what is not, and what hangs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from app.core.clock import SYSTEM_CLOCK
+from app.health import views
+from app.health.checks import Part, Report, Status, Watch
+from app.health.parts import check_journal, check_shipper, parts
+from app.journal import process as journal_process
+from app.journal.status import ShipperStatus, write_status
+
+
+@pytest.fixture
+def journal_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
+    """The journal of this process, empty."""
+    settings.JOURNAL_DIR = tmp_path / "journal"
+    settings.BROKER_DIR = tmp_path / "broker"
+    journal_process.close()
+    journal_process.configure(settings.JOURNAL_DIR, max_bytes=2**20)
+    yield settings.JOURNAL_DIR
+    journal_process.close()
+
+
+def up() -> Report:
+    return Report(Status.UP, {"type": "sqlite"})
+
+
+def down() -> Report:
+    raise OSError("disk gone, path /secret")
+
+
+def watch_of(monkeypatch: pytest.MonkeyPatch, **asked: Part) -> Watch:
+    made = Watch(asked)
+    monkeypatch.setattr(views, "watch", lambda: made)
+    return made
+
+
+def shipper_says(directory: Path, state: str, *, seconds_ago: int = 0) -> None:
+    then_ns = SYSTEM_CLOCK.now_ns() - seconds_ago * 10**9
+    write_status(directory, ShipperStatus(1, state, then_ns, then_ns))
+
+
+def test_all_parts_of_the_embedded_default_are_named(journal_dir: Path) -> None:
+    assert set(parts()) == {"database", "redis", "elasticsearch", "journal", "shipper"}
+
+
+def test_everything_up_is_healthy(anonymous: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch_of(monkeypatch, database=Part(up, is_needed=True), redis=Part(up))
+    answer = anonymous.get("/health/")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "healthy",
+        "version": "v1",
+        "checks": {
+            "database": {"status": "up", "type": "sqlite"},
+            "redis": {"status": "up", "type": "sqlite"},
+        },
+    }
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_a_part_that_is_down_is_named_and_nothing_else_is_told(
+    anonymous: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch_of(monkeypatch, database=Part(up, is_needed=True), elasticsearch=Part(down))
+    health = anonymous.get("/health/")
+    assert health.status_code == 503
+    assert health.json()["status"] == "unhealthy"
+    assert health.json()["checks"]["elasticsearch"]["status"] == "down"
+    assert "secret" not in health.content.decode()
+    # Logs are taken in all the same.
+    assert anonymous.get("/health/ready/").status_code == 200
+    watch_of(monkeypatch, database=Part(down, is_needed=True))
+    ready = anonymous.get("/health/ready/")
+    assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
+    live = anonymous.get("/health/live/")
+    assert (live.status_code, live.json()) == (200, {"status": "alive"})
+
+
+def test_what_works_with_trouble_is_degraded(
+    anonymous: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_partition() -> Report:
+        return Report(Status.DEGRADED, {"type": "tantivy", "broken": ["pool-0/2026-W01"]})
+
+    watch_of(monkeypatch, elasticsearch=Part(broken_partition))
+    answer = anonymous.get("/health/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["elasticsearch"]["broken"] == ["pool-0/2026-W01"]
+    watch_of(monkeypatch, database=Part(up), shipper=Part(down, is_essential=False))
+    assert anonymous.get("/health/").json()["status"] == "degraded"
+
+
+def test_a_part_that_hangs_is_down_and_takes_one_thread(
+    anonymous: APIClient, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.HEALTH_CHECK_TIMEOUT = 0.05
+    release = threading.Event()
+    asked: list[int] = []
+
+    def hang() -> Report:
+        asked.append(1)
+        release.wait(20)
+        return up()
+
+    watch_of(monkeypatch, database=Part(hang, is_needed=True), redis=Part(up))
+    for _ in range(3):
+        answer = anonymous.get("/health/")
+        assert answer.status_code == 503
+        checks = answer.json()["checks"]
+        assert (checks["database"]["status"], checks["redis"]["status"]) == ("down", "up")
+    assert len(asked) == 1
+    release.set()
+    settings.HEALTH_CHECK_TIMEOUT = 10.0
+    assert anonymous.get("/health/").status_code == 200
+
+
+def test_the_journal_says_how_full_it_is(journal_dir: Path) -> None:
+    report = check_journal()
+    assert report.status is Status.UP
+    assert report.facts["max_bytes"] == 2**20
+    assert (report.facts["bytes"], report.facts["entries"]) == (0, 0)
+    journal_process.journal().append([b"x" * 100])
+    assert check_journal().facts["entries"] == 1
+
+
+def test_a_shipper_that_does_not_run_is_noticed(journal_dir: Path) -> None:
+    journal_process.journal()
+    assert check_shipper().status is Status.DOWN
+    shipper_says(journal_dir, "running")
+    assert check_shipper().status is Status.UP
+    shipper_says(journal_dir, "retrying")
+    assert check_shipper().status is Status.DEGRADED
+    shipper_says(journal_dir, "stopped")
+    assert check_shipper().status is Status.DOWN
+    shipper_says(journal_dir, "running", seconds_ago=60)
+    assert check_shipper().status is Status.DOWN
+
+
+def test_the_lag_of_the_shipper_is_told(journal_dir: Path) -> None:
+    journal_process.journal().append([b"x"])
+    shipper_says(journal_dir, "running")
+    facts = check_shipper().facts
+    assert facts["lag_entries"] == 1
+    assert facts["lag_seconds"] >= 0
