@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import close_old_connections
-from django.db.utils import DatabaseError
-
 from app.core.clock import utc_now
-from app.core.errors import Unauthenticated, Unavailable
+from app.core.errors import Unauthenticated
 from app.core.scope import Actor, ActorKind, Scope
 from app.ingest.auth import Shown
+from app.ingest.database import ask_database
 from app.users.authentication import PersonCaller, scope_of
 from app.users.credentials import KeyShown, TokenShown
 from app.users.selectors import find_api_key, find_person
@@ -21,13 +19,7 @@ from app.users.tokens import read_access
 def look_up_sender(shown: Shown) -> Scope:
     """The scope of a sender. Remembers nothing itself, so that a revoked key is forgotten within
     the one half minute of the edge's cache."""
-    close_old_connections()
-    try:
-        return _scope_of(shown, utc_now())
-    except DatabaseError as error:
-        raise Unavailable("the database does not answer", code="database_down") from error
-    finally:
-        close_old_connections()
+    return ask_database(lambda: _scope_of(shown, utc_now()))
 
 
 def _scope_of(shown: Shown, now: datetime) -> Scope:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from django.db import close_old_connections
 from django.db.models import Count, Sum
-from django.db.utils import DatabaseError, IntegrityError
+from django.db.utils import IntegrityError
 
 from app.core.clock import utc_now
-from app.core.errors import OverLimit, Unavailable
+from app.core.errors import OverLimit
 from app.core.scope import Scope
+from app.ingest.database import ask_database
 from app.ingest.declared import Declared, DeclaredLimits, Kind
 from app.ingest.models import DeclaredName
-
-T = TypeVar("T")
 
 
 class StoredNames:
@@ -26,11 +21,11 @@ class StoredNames:
 
     def put(self, scope: Scope, kind: Kind, one: Declared) -> None:
         """Keeps it in place of an earlier one; `OverLimit` when the organisation has too many."""
-        _with_connection(lambda: self._put(scope, kind, one))
+        ask_database(lambda: self._put(scope, kind, one))
 
     def names_of(self, scope: Scope, kind: Kind) -> list[Declared]:
         """Everything of a kind, by name."""
-        return _with_connection(
+        return ask_database(
             lambda: [
                 Declared(row.name, row.body)
                 for row in DeclaredName.objects.for_scope(scope).filter(kind=kind).order_by("name")
@@ -39,7 +34,7 @@ class StoredNames:
 
     def delete(self, scope: Scope, kind: Kind, name: str) -> bool:
         """Forgets it; whether it was there."""
-        return _with_connection(
+        return ask_database(
             lambda: bool(
                 DeclaredName.objects.for_scope(scope).filter(kind=kind, name=name).delete()[0]
             )
@@ -70,14 +65,3 @@ class StoredNames:
                 f"an organisation's declarations may have {self._limits.total_bytes} bytes",
                 code="too_many_names",
             )
-
-
-def _with_connection(work: Callable[[], T]) -> T:
-    """Runs work in a thread that Django knows nothing of: stale connections are closed around it."""
-    close_old_connections()
-    try:
-        return work()
-    except DatabaseError as error:
-        raise Unavailable("the database does not answer", code="database_down") from error
-    finally:
-        close_old_connections()

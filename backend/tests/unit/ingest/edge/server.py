@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from app.core.errors import Unauthenticated
 from app.core.ids import OrgId
 from app.core.scope import Actor, ActorKind, Permission, Scope
 from app.ingest.admission import Limits
-from app.ingest.auth import CachedAuthenticator, Shown
+from app.ingest.auth import CachedAuthenticator, LookUp, Shown
 from app.ingest.cluster import Cluster
+from app.ingest.declared import DeclaredNames
 from app.ingest.edge import Settings, Stores, build
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter
@@ -96,7 +97,8 @@ def served(
     *,
     limits: Limits | None = None,
     journal_bytes: int = 64 << 20,
-    look_up: Callable[[Shown], Scope] = look_up,
+    look_up: LookUp = look_up,
+    names: DeclaredNames | None = None,
 ) -> Iterator[Served]:
     """Serves until the end of the block."""
     journal = Journal(directory, max_bytes=journal_bytes)
@@ -105,7 +107,7 @@ def served(
     stores = Stores(
         journal=committer,
         shipped_number=lambda: journal.state().shipped_number,
-        names=RememberedNames(),
+        names=names or RememberedNames(),
     )
     settings = Settings(Cluster.of_installation("test"), limits=limits or Limits())
     edge = build(authenticate=authenticate, stores=stores, settings=settings)

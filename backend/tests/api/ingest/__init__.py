@@ -1,0 +1,1 @@
+"""The intake with the config database behind it."""
