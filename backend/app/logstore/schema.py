@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -23,46 +22,44 @@ def leaves_of(attributes: dict[str, Any]) -> tuple[list[Leaf], tuple[str, ...]]:
     top-level keys that were cut.
     """
     leaves: list[Leaf] = []
-    nested = False
-    for key, value in attributes.items():
-        kind = type(value)
-        if kind is str or kind is int or kind is float or kind is bool:
-            leaves.append((key, value))
-        elif value is not None:
-            nested = True
-            break
-    if not nested and len(leaves) <= MAX_LEAVES:
-        return leaves, ()
-    return _walk_all(attributes)
-
-
-def _walk_all(attributes: dict[str, Any]) -> tuple[list[Leaf], tuple[str, ...]]:
-    leaves: list[Leaf] = []
     cut: list[str] = []
     for key, value in attributes.items():
-        for leaf, is_whole in _walk(key, value, 1):
-            if len(leaves) == MAX_LEAVES or not is_whole:
-                if not cut or cut[-1] != key:
-                    cut.append(key)
-                if len(leaves) == MAX_LEAVES:
-                    break
-            leaves.append(leaf)
+        kind = type(value)
+        # Written out for the usual kinds: this runs for every attribute of every record.
+        if kind is str or kind is int or kind is float or kind is bool:
+            leaves.append((key, value))
+        elif value is not None and not _gather(key, value, 1, leaves):
+            cut.append(key)
+        if len(leaves) > MAX_LEAVES:
+            del leaves[MAX_LEAVES:]
+            _name_last(cut, key)
     return leaves, tuple(cut)
 
 
-def _walk(path: str, value: Any, depth: int) -> Iterator[tuple[Leaf, bool]]:
-    if value is None:
-        return
-    if not isinstance(value, dict | list):
-        yield (path, value), True
-    elif depth >= MAX_DEPTH and value:
-        yield (path, json_text(value)), False
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from _walk(f"{path}.{key}", child, depth + 1)
+def _name_last(names: list[str], name: str) -> None:
+    if not names or names[-1] != name:
+        names.append(name)
+
+
+def _gather(path: str, value: Any, depth: int, leaves: list[Leaf]) -> bool:
+    """Adds the leaves of a list or an object; whether none of it lay too deep."""
+    if depth >= MAX_DEPTH and value:
+        leaves.append((path, json_text(value)))
+        return False
+    if type(value) is dict:
+        named = [(f"{path}.{key}", child) for key, child in value.items()]
     else:
-        for child in value:
-            yield from _walk(path, child, depth + 1)
+        named = [(path, child) for child in value]
+    is_whole = True
+    for child_path, child in named:
+        kind = type(child)
+        if kind is dict or kind is list:
+            is_whole = _gather(child_path, child, depth + 1, leaves) and is_whole
+        elif child is not None:
+            leaves.append((child_path, child))
+        if len(leaves) > MAX_LEAVES:
+            break
+    return is_whole
 
 
 def json_text(value: Any) -> str:
