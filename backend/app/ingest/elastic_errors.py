@@ -9,7 +9,7 @@ import orjson
 
 from app.core.errors import ElkError, Unauthenticated
 from app.core.problem import problem_of
-from app.ingest.protocols.es_errors import ElasticRefused, error_body
+from app.ingest.protocols.es_errors import error_body
 from app.ingest.requests import Headers
 from app.ingest.responses import JSON, Answer, headers_of
 
@@ -58,9 +58,9 @@ def _media_type(headers: Headers) -> str:
 def elastic_error(error: ElkError, headers: Headers) -> Answer:
     """An error as Elasticsearch would say it."""
     problem = problem_of(error)
-    error_type = (
-        error.code if isinstance(error, ElasticRefused) else _TYPES.get(problem.status, "exception")
-    )
+    # Some of ours are raised with the very type that Elasticsearch would name.
+    is_named = error.code.endswith("_exception")
+    error_type = error.code if is_named else _TYPES.get(problem.status, "exception")
     answer = elastic_answer(
         problem.status, error_body(error_type, problem.detail, problem.status), headers
     )

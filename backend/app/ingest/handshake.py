@@ -154,8 +154,9 @@ class Handshake:
             return elastic_answer(200, {}, request.headers)
         settings = _read_object(body)
         if not self._is_expected(scope, name):
-            raise ElasticRefused(
-                "index_not_found_exception", f"no template and no list names the index [{name}]"
+            raise NotFound(
+                f"no template and no list names the index [{name[:255]}]",
+                code="index_not_found_exception",
             )
         aliases = settings.get("aliases")
         for one in [name, *(aliases if isinstance(aliases, dict) else ())][: _MAX_ALIASES + 1]:
