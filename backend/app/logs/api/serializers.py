@@ -1,6 +1,7 @@
 """The shapes of requests and answers, for the OpenAPI document only: nothing passes through them.
 
 Some members are keywords or have an `@` in their names, so the shapes are written as dictionaries.
+The document adds `Request` to the names of what is sent.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ QUARANTINE_PAGE = _page(
     ),
 )
 SEARCH_REQUEST: s.Serializer[None] = inline_serializer(
-    "SearchRequest",
+    "Search",
     {
         **_asked(),
         "sort": s.ChoiceField(["-@timestamp", "@timestamp"], required=False),
@@ -132,7 +133,7 @@ HISTOGRAM: s.Serializer[None] = inline_serializer(
     },
 )
 TABLE_REQUEST: s.Serializer[None] = inline_serializer(
-    "AggregateRequest",
+    "Aggregate",
     {
         **_asked(),
         "group_by": inline_serializer(
@@ -209,7 +210,7 @@ NEIGHBOURS: s.Serializer[None] = inline_serializer(
         "after": inline_serializer("RecordAfter", _record(), many=True),
     },
 )
-VALIDATE_REQUEST: s.Serializer[None] = inline_serializer("ValidateRequest", {"q": s.CharField()})
+VALIDATE_REQUEST: s.Serializer[None] = inline_serializer("Validate", {"q": s.CharField()})
 VALIDATION: s.Serializer[None] = inline_serializer(
     "Validation",
     {
@@ -235,7 +236,7 @@ VALIDATION: s.Serializer[None] = inline_serializer(
     },
 )
 REPLAY_REQUEST: s.Serializer[None] = inline_serializer(
-    "ReplayRequest",
+    "Replay",
     {"raw": s.CharField(required=False, help_text="The repaired line; default: as it came.")},
 )
 REPLAYED: s.Serializer[None] = inline_serializer(

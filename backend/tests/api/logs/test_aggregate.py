@@ -153,3 +153,19 @@ def test_bob_may_and_an_ingest_key_may_not(
     assert table(bob)["rows"] == [[1]]
     answer = alice.client.post(PATH, {}, headers={"Authorization": f"ApiKey {acme_ingest_key}"})
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("shelf", ["embedded"], indirect=True)
+def test_a_field_beyond_the_budget_is_refused_by_its_name(alice: Person, shelf: Shelf) -> None:
+    shelf.put_record(alice.scope, attributes={f"k{index:03}": 1 for index in range(300)})
+    listed = alice.client.get("/api/v1/logs/fields/").json()["fields"]
+    ours = [field for field in listed if field["name"].startswith("k")]
+    beyond = [field["name"] for field in ours if not field["indexed"]]
+    assert len(beyond) == 100
+    asked = {"metrics": [{"fn": "sum", "field": beyond[0]}]}
+    answer = alice.client.post(PATH, asked)
+    assert (answer.status_code, answer.json()["code"]) == (422, "unsupported")
+    assert beyond[0] in answer.json()["detail"]
+    histogram = alice.client.get("/api/v1/logs/histogram/", {"by": beyond[0]})
+    assert histogram.status_code == 422
+    assert alice.client.get("/api/v1/logs/search/", {"q": f"{beyond[0]}:1"}).json()["hits"]

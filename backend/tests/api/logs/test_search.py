@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from app.logstore.types import NS_PER_SECOND
+from app.core.errors import Unavailable
+from app.core.scope import Scope
+from app.logstore.memory.store import MemoryStore
+from app.logstore.types import NS_PER_SECOND, Page, SearchPlan
 from tests.api.logs.conftest import Shelf
-from tests.conformance.records import NOON_NS
+from tests.conformance.records import NOON_NS, a_record
 from tests.conftest import Person, client_with
 
 PATH = "/api/v1/logs/search/"
@@ -266,3 +271,59 @@ def test_a_record_of_unusual_shape_is_answered_as_it_was_sent(alice: Person, she
     attributes = {"": 1, "a.b": {"c d": ["ü", {"": None}]}, "n": -0.5, "deep": [[[[]]]], "e": {}}
     shelf.put_record(alice.scope, "", attributes=attributes)
     assert alice.client.get(PATH).json()["hits"][0]["attributes"] == attributes
+
+
+def test_a_head_is_answered_like_a_get_without_a_body(alice: Person, shelf: Shelf) -> None:
+    answer = alice.client.head(PATH, {"page_size": 5, "whatever": 1})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_largest_page_has_a_thousand_hits(alice: Person, shelf: Shelf) -> None:
+    shelf.put(
+        *(
+            a_record(f"m{index}", org_id=alice.org_id, at=NOON_NS - 1 - index)
+            for index in range(1_001)
+        )
+    )
+    answer = alice.client.get(PATH, {"page_size": 1_000}).json()
+    assert [hit["message"] for hit in answer["hits"]] == [f"m{index}" for index in range(1_000)]
+    assert answer["total"]["value"] == 1_001
+    last = alice.client.get(PATH, {"cursor": answer["next_cursor"]}).json()
+    assert [hit["message"] for hit in last["hits"]] == ["m1000"]
+
+
+class LateStore(MemoryStore):
+    """Never has the time to look at everything, and one of its partitions is broken."""
+
+    @override
+    def search(self, scope: Scope, plan: SearchPlan) -> Page:
+        page = super().search(scope, plan)
+        return replace(page, timed_out=True, skipped=("30d-pool0/2026-w47",))
+
+
+def test_what_was_found_in_time_is_answered_as_such(alice: Person, shelf: Shelf) -> None:
+    late = LateStore()
+    late_shelf = Shelf(late, late, shelf.clock)
+    late_shelf.restart_search()
+    late_shelf.put_record(alice.scope, "found")
+    answer = alice.client.get(PATH, {"timeout_ms": 1}).json()
+    assert answer["timed_out"] is True
+    assert answer["total"] == {"value": 1, "relation": "gte"}
+    assert answer["skipped"] == ["30d-pool0/2026-w47"]
+    assert len(answer["hits"]) == 1
+
+
+class BrokenStore(MemoryStore):
+    """Cannot be reached."""
+
+    @override
+    def search(self, scope: Scope, plan: SearchPlan) -> Page:
+        raise Unavailable("the store does not answer", code="store_unavailable")
+
+
+def test_a_store_that_is_down_is_said_so(alice: Person, shelf: Shelf) -> None:
+    broken = BrokenStore()
+    Shelf(broken, broken, shelf.clock).restart_search()
+    answer = alice.client.get(PATH)
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer["Retry-After"]
