@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 FILE_NAME = "streams.ndjson"
 ASK_AGAIN_SECONDS = 30.0
+# Senders choose names: so many are held, then all are forgotten as soon as that does no harm.
+MAX_HELD = 50_000
 
 _Key = tuple[OrgId, str]
 
@@ -55,6 +57,7 @@ class Decisions:
             self._write_down(key, held)
             self._held[key] = held
             self._asked[key] = self._clock.monotonic()
+            self.has_news = self.has_news or len(self._held) > MAX_HELD
         elif (
             self._clock.monotonic() - self._asked.get(key, -ASK_AGAIN_SECONDS) >= ASK_AGAIN_SECONDS
         ):

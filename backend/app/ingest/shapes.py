@@ -15,7 +15,8 @@ from app.query.fields import SOURCES
 Place = str | tuple[str, ...]
 Places = tuple[Place, ...]
 
-_MAX_KEYS = 128
+# What is remembered stays below sixteen mebibytes, whatever keys are sent.
+_MAX_KEYS_LENGTH = 4_096
 _MAX_KNOWN = 4_096
 
 
@@ -59,7 +60,7 @@ def shape_of(record: dict[str, Any]) -> Shape:
     shape = _known.get(keys)
     if shape is None:
         shape = _shape_of(frozenset(keys))
-        if len(keys) <= _MAX_KEYS:
+        if sum(map(len, keys)) <= _MAX_KEYS_LENGTH:
             if len(_known) >= _MAX_KNOWN:
                 _known.clear()
             _known[keys] = shape

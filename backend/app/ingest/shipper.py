@@ -164,7 +164,12 @@ class Shipper:
                 metrics.ENTRIES_SET_ASIDE.inc()
                 self._journal.set_aside(prepared.number, again.rejected[0].detail)
         self._fault("ship:after_append")
-        self._waiting.add(prepared, keep_records=bool(self._lanes))
+        self._waiting.add(prepared)
+        if self._lanes and report.stored:
+            bad = {one.index for one in report.rejected}
+            records = prepared.made.records
+            good = [one for index, one in enumerate(records) if index not in bad]
+            self._waiting.kept.append(good + refused)
         self._count(prepared, report)
 
     def _append_patiently(
@@ -267,10 +272,8 @@ class _Waiting:
         self.entries = self.records = self.payload_bytes = self.last_number = 0
         self.kept: list[Sequence[RoutedRecord]] = []
 
-    def add(self, prepared: Prepared, *, keep_records: bool) -> None:
+    def add(self, prepared: Prepared) -> None:
         self.entries += 1
         self.records += len(prepared.made.records)
         self.payload_bytes += prepared.payload_bytes
         self.last_number = prepared.number
-        if keep_records:
-            self.kept.append(prepared.made.records)

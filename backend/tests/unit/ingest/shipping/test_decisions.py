@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
-from app.ingest.decisions import ASK_AGAIN_SECONDS, FILE_NAME, Decisions
+from app.ingest.decisions import ASK_AGAIN_SECONDS, FILE_NAME, MAX_HELD, Decisions
 from app.ingest.directory import StreamTarget
 
 ACME = OrgId(UUID(int=1))
@@ -86,3 +86,16 @@ def test_known_streams_go_on_while_the_directory_is_down(tmp_path: Path) -> None
     assert not decisions.has_news
     with pytest.raises(Unavailable):
         decisions(GLOBEX, "")
+
+
+def test_senders_cannot_make_it_remember_names_without_end(tmp_path: Path) -> None:
+    lines = [f'["{ACME}","{number}","{number}",30]' for number in range(MAX_HELD)]
+    (tmp_path / FILE_NAME).write_text("\n".join(lines) + "\n")
+    decisions = Decisions(Changing(), tmp_path, clock=HandClock())
+    had_news = []
+    for name in ("1", "one more"):
+        decisions(ACME, name)
+        had_news.append(decisions.has_news)
+    assert had_news == [False, True]
+    decisions.renew()
+    assert not (tmp_path / FILE_NAME).exists()

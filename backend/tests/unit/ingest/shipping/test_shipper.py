@@ -282,6 +282,19 @@ def test_observers_see_what_was_stored_and_a_bad_one_stops_nobody(journal: Journ
     assert failing.calls > 1
 
 
+def test_observers_see_neither_what_was_stored_before_nor_what_was_refused(
+    journal: Journal,
+) -> None:
+    store, watcher = PickyStore("unwanted"), Watcher("watcher")
+    journal.append([batch(b'{"message":"known"}')])
+    journal.append([batch(b'{"message":"new"}', b'{"message":"unwanted","n":1}', b"{half")])
+    store.append([], position=Position(journal.id, 1))
+    store.commit()
+    with shipping(Parts(journal, store, DefaultStreams(), observers=(watcher,))):
+        until(lambda: is_shipped(journal) and len(watcher.seen) == 3)
+    assert watcher.seen == ["new", "{half", '{"message":"unwanted","n":1}']
+
+
 def test_the_store_is_looked_after(journal: Journal) -> None:
     store = CountingStore()
     with shipping(Parts(journal, store, DefaultStreams())):
