@@ -9,9 +9,10 @@ from tantivy import Query
 from app.core.errors import Unsupported
 from app.logstore.embedded import regex
 from app.logstore.embedded.compile import all_of, regex_query
+from app.logstore.embedded.ids import id_of_term, id_term
 from app.logstore.embedded.partition import Snapshot
 from app.logstore.embedded.paths import is_plain, json_field
-from app.logstore.embedded.schema import KEYWORDS_WITHOUT_COLUMN, STRING_MARK, id_of_term
+from app.logstore.embedded.schema import KEYWORDS_WITHOUT_COLUMN, STRING_MARK
 from app.logstore.embedded.strings import rest_prefix
 from app.logstore.schema import EXACT_INTEGER_BOUND, json_text
 from app.query.fields import Field, Kind
@@ -70,7 +71,7 @@ def term_of(field: Field, value: str) -> str:
     """The inverse of `key_of` for strings."""
     if field.is_attribute:
         return STRING_MARK + value
-    return value.encode().hex() if field.name == "id" else value
+    return id_term(value) if field.name == "id" else value
 
 
 def plain(number: float) -> int | float:

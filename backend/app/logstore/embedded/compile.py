@@ -10,10 +10,12 @@ from tantivy import FieldType, Occur, Query
 
 from app.core.errors import Invalid, Unsupported
 from app.logstore.embedded import regex
+from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.paths import is_plain, json_field, term_path
 from app.logstore.embedded.ranges import Bounds, number_pieces, number_range_text
 from app.logstore.embedded.schema import (
     EXACT,
+    HAS_TAG,
     KEYWORD_PATH,
     KEYWORDS_WITHOUT_COLUMN,
     MAX_VALUE_CHARACTERS,
@@ -22,7 +24,6 @@ from app.logstore.embedded.schema import (
     STRING_MARK,
     escape_path,
     hash_token,
-    id_term,
     number_token,
     string_token,
 )
@@ -117,7 +118,7 @@ class Compiler:
 
     def _matches(self, field: Field, pattern: Pattern) -> Query:
         if field.name == "id" and not field.is_attribute:
-            return _pattern_query("id", "", regex.printed_on_hex(pattern))
+            return _pattern_query("id", "", regex.printed_on_ids(pattern))
         text = regex.printed(pattern)
         if text is None:
             return nothing()
@@ -244,7 +245,7 @@ def _exists(field: Field) -> Query:
     if field.is_attribute:
         return _attribute_exists(field.name)
     if field.name in KEYWORDS_WITHOUT_COLUMN:
-        return term("has", field.name)
+        return term("tags", HAS_TAG + field.name)
     match field.kind:
         case Kind.TEXT | Kind.TIME:
             return Query.all_query()

@@ -9,17 +9,19 @@ from typing import Any, Protocol
 
 import orjson
 
+from app.core.ids import OrgId
+from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.schema import (
     EXACT,
+    HAS_TAG,
     KEYWORD_PATH,
     KEYWORDS,
-    KEYWORDS_WITHOUT_COLUMN,
     MAX_VALUE_CHARACTERS,
     NUL,
+    ORG_TAG,
     STRING_MARK,
     escape_path,
     hash_token,
-    id_term,
     number_token,
     string_token,
 )
@@ -40,6 +42,8 @@ _OPTIONAL = (
 )
 _FIRST_OPTIONAL = RoutedRecord._fields.index(_OPTIONAL[0])
 _END_OPTIONAL = _FIRST_OPTIONAL + len(_OPTIONAL)
+_HAS_TRACE = f"{HAS_TAG}trace_id"
+_HAS_SPAN = f"{HAS_TAG}span_id"
 # Begins a row that orjson cannot write, or not read back as it was.
 _SLOW_ROW = b"!"
 _LARGEST = sys.float_info.max
@@ -48,7 +52,8 @@ _LARGEST = sys.float_info.max
 class OrgFields(Protocol):
     """What a partition knows about one organisation's attribute fields."""
 
-    org_term: str
+    tag: str  # of its records
+    hidden_tag: str  # of its records in hidden streams
     mapped: dict[str, bool]  # of the paths met so far
 
     def decide(self, path: str) -> bool:
@@ -56,9 +61,10 @@ class OrgFields(Protocol):
         ...
 
 
-def org_term(org_text: str, stream: str) -> str:
-    """The organisation's term; the records of its hidden streams have another one."""
-    return f"{org_text}_" if stream.startswith(HIDDEN_STREAM_PREFIX) else org_text
+def org_tag(org: OrgId, stream: str) -> str:
+    """The organisation's tag; the records of its hidden streams have another one."""
+    is_hidden = stream.startswith(HIDDEN_STREAM_PREFIX)
+    return f"{ORG_TAG}{org.hex}_" if is_hidden else f"{ORG_TAG}{org.hex}"
 
 
 def index_json(
@@ -71,7 +77,6 @@ def index_json(
         "observed": record.observed_ns,
         "ref": ref,
         "id": id_term(record.id),
-        "org": org_term(fields.org_term, record.stream),
         "stream": record.stream,
         "message": index_text(record.message),
     }
@@ -81,18 +86,29 @@ def index_json(
     attributes = _typed(leaves, fields, rest)
     if attributes:
         document["attributes"] = attributes
-    _add_rare(document, rest, key)
+    document["tags"] = _tags(record, key, fields)
+    if rest or any(len(document.get(name) or "") > MAX_VALUE_CHARACTERS for name in KEYWORDS):
+        _add_rest(document, rest)
     try:
         return orjson.dumps(document).decode()
     except TypeError:  # a lone surrogate: the index gets the replacement character for it
-        return json.dumps(document).encode("utf-8", "replace").decode()
+        return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
-def _add_rare(document: dict[str, Any], rest: list[str], key: str | None) -> None:
-    """Adds what most records do not have, and moves keywords that are too long to `rest`."""
-    present = [name for name in KEYWORDS_WITHOUT_COLUMN if name in document]
-    if present:
-        document["has"] = present
+def _tags(record: RoutedRecord, key: str | None, fields: OrgFields) -> list[str]:
+    is_hidden = record.stream.startswith(HIDDEN_STREAM_PREFIX)
+    tags = [fields.hidden_tag if is_hidden else fields.tag]
+    if record.trace_id is not None:
+        tags.append(_HAS_TRACE)
+    if record.span_id is not None:
+        tags.append(_HAS_SPAN)
+    if key is not None:
+        tags.append(key)
+    return tags
+
+
+def _add_rest(document: dict[str, Any], rest: list[str]) -> None:
+    """Adds what columns do not hold, keywords that are too long among it."""
     for name in KEYWORDS:
         value = document.get(name)
         if value is not None and len(value) > MAX_VALUE_CHARACTERS:
@@ -100,8 +116,6 @@ def _add_rare(document: dict[str, Any], rest: list[str], key: str | None) -> Non
             del document[name]
     if rest:
         document["rest"] = rest
-    if key is not None:
-        document["key"] = key
 
 
 def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> dict[str, Any]:

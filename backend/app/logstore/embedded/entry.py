@@ -8,6 +8,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from app.logstore.embedded.open_writers import OpenWriters
+from app.logstore.embedded.schema import SENT_TAG
 from app.logstore.embedded.writing import PartitionWriter, Sent
 from app.logstore.identity import REMEMBERED_NS, renamed
 from app.logstore.partitions import Home
@@ -92,9 +93,9 @@ class Entry:
 
 
 def key_of(record: RoutedRecord) -> str:
-    """The term of a sent id: no organisation's id can meet another's."""
+    """The tag of a sent id: no organisation's id can meet another's."""
     name = b"\0".join((record.org_id.bytes, record.id.encode("utf-8", "surrogatepass")))
-    return "c" + urlsafe_b64encode(blake2b(name, digest_size=20).digest()).decode().rstrip("=")
+    return SENT_TAG + urlsafe_b64encode(blake2b(name, digest_size=20).digest()).decode().rstrip("=")
 
 
 def is_made(record_id: str) -> bool:

@@ -12,8 +12,8 @@ from tantivy import Order, Query
 
 from app.logstore.embedded.compile import all_of, integers_inclusive, nothing
 from app.logstore.embedded.guard import told_apart
+from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.partition import Snapshot
-from app.logstore.embedded.schema import id_term
 from app.logstore.types import Page, SearchPlan, StoredRecord
 
 

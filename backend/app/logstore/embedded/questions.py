@@ -7,9 +7,9 @@ from tantivy import Query
 
 from app.core.ids import OrgId
 from app.logstore.embedded.compile import all_of, any_of, integers_within, term
-from app.logstore.embedded.document import org_term
+from app.logstore.embedded.document import org_tag
 from app.logstore.embedded.partition import Snapshot
-from app.logstore.types import TimeRange
+from app.logstore.types import HIDDEN_STREAM_PREFIX, TimeRange
 from app.query.filters import And, Everything, Filter, Not
 
 Hit = tuple[int, tantivy.DocAddress]
@@ -23,9 +23,9 @@ def confined(
     Without a stream it is all but hidden ones: their records have another organisation term.
     """
     if stream is None:
-        parts = [term("org", org_id.hex)]
+        parts = [term("tags", org_tag(org_id, ""))]
     else:
-        parts = [term("org", org_term(org_id.hex, stream)), term("stream", stream)]
+        parts = [term("tags", org_tag(org_id, stream)), term("stream", stream)]
     if not snapshot.state.is_inside(range_.from_ns, range_.to_ns):
         parts.append(integers_within("ts", range_.from_ns, range_.to_ns))
     if isinstance(filter_, And) and not any(isinstance(one, Not) for one in filter_.children):
@@ -37,4 +37,4 @@ def confined(
 
 def whole_organisation(org_id: OrgId) -> Query:
     """All records of an organisation, those of hidden streams too."""
-    return any_of([term("org", org_id.hex), term("org", f"{org_id.hex}_")])
+    return any_of([term("tags", org_tag(org_id, name)) for name in ("", HIDDEN_STREAM_PREFIX)])

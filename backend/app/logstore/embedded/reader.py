@@ -15,11 +15,11 @@ from app.logstore.embedded.aggregate import table
 from app.logstore.embedded.compile import all_of, term
 from app.logstore.embedded.facets import field_list, value_list
 from app.logstore.embedded.guard import told_apart
+from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.opened import Opened
 from app.logstore.embedded.pages import Asked, Pager
 from app.logstore.embedded.partition import Snapshot
 from app.logstore.embedded.questions import confined, whole_organisation
-from app.logstore.embedded.schema import id_term
 from app.logstore.embedded.source import Damaged
 from app.logstore.types import (
     AggregatePlan,

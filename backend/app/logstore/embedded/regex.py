@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from app.logstore.embedded.ids import MARK, PLAIN_RANGES, SPELLED
 from app.query.patterns import (
     AnyCodePoint,
     Either,
@@ -30,9 +31,10 @@ def printed(pattern: Pattern) -> str | None:
     return _printed(pattern, _text_class)
 
 
-def printed_on_hex(pattern: Pattern) -> str | None:
-    """The pattern for terms that are the hex digits of the text's UTF-8 (`schema.id_term`)."""
-    return _printed(pattern, _hex_class)
+def printed_on_ids(pattern: Pattern) -> str | None:
+    """The pattern for terms of ids (`ids.id_term`)."""
+    text = _printed(pattern, _id_class)
+    return None if text is None else MARK + text
 
 
 def literal(text: str) -> str:
@@ -125,61 +127,29 @@ def _spelled(code_point: int) -> str:
     return f"\\x{{{code_point:X}}}"
 
 
-def _hex_class(ranges: Ranges) -> str:
-    branches = [
-        "".join(_hex_byte(first, last) for first, last in byte_ranges)
-        for whole in _without_surrogates(ranges)
-        for byte_ranges in utf8_ranges(*whole)
+def _id_class(ranges: Ranges) -> str:
+    plain = tuple(_shared(ranges, PLAIN_RANGES))
+    branches = [_text_class(plain)] if plain else []
+    branches += [
+        literal(spelled)
+        for code_point, spelled in SPELLED.items()
+        if any(first <= code_point <= last for first, last in ranges)
     ]
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
-def _hex_byte(first: int, last: int) -> str:
-    """Two hex digits between these bytes."""
-    if first == last:
-        return f"{first:02x}"
-    high_first, high_last = first >> 4, last >> 4
-    if high_first == high_last:
-        return f"{high_first:x}{_digits(first & 15, last & 15)}"
-    parts = []
-    if first & 15:
-        parts.append(f"{high_first:x}{_digits(first & 15, 15)}")
-        high_first += 1
-    is_cut_above = last & 15 != 15
-    whole_last = high_last - 1 if is_cut_above else high_last
-    if high_first <= whole_last:
-        parts.append(f"{_digits(high_first, whole_last)}[0-9a-f]")
-    if is_cut_above:
-        parts.append(f"{high_last:x}{_digits(0, last & 15)}")
-    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+def _shared(ranges: Ranges, others: Ranges) -> Iterator[tuple[int, int]]:
+    for first, last in _without_surrogates(ranges):
+        for other_first, other_last in others:
+            low, high = max(first, other_first), min(last, other_last)
+            if low <= high:
+                yield low, high
 
 
 def _digits(first: int, last: int) -> str:
     if first == last:
         return f"{first:x}"
     return f"[{''.join(f'{digit:x}' for digit in range(first, last + 1))}]"
-
-
-def utf8_ranges(first: int, last: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """The code points between the two as sequences of byte ranges of their UTF-8."""
-    for border in (0x7F, 0x7FF, 0xFFFF):
-        if first <= border < last:
-            yield from utf8_ranges(first, border)
-            yield from utf8_ranges(border + 1, last)
-            return
-    for shift in (6, 12, 18):
-        mask = (1 << shift) - 1
-        if last <= 0x7F or first & ~mask == last & ~mask:
-            break
-        if first & mask:
-            yield from utf8_ranges(first, first | mask)
-            yield from utf8_ranges((first | mask) + 1, last)
-            return
-        if last & mask != mask:
-            yield from utf8_ranges(first, (last & ~mask) - 1)
-            yield from utf8_ranges(last & ~mask, last)
-            return
-    yield tuple(zip(chr(first).encode(), chr(last).encode(), strict=True))
 
 
 def hex_between(first: int, last: int, digits: int = 16) -> str:

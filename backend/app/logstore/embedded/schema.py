@@ -22,9 +22,13 @@ NUL = "\0"
 # Begins the `rest` path of a built-in keyword; an escaped attribute path never begins so.
 KEYWORD_PATH = "\x01k"
 
-RECORD = "record"
-STATE = "state"
-CATALOGUE = "catalogue"
+# What a token in `tags` begins with: each field of its own would cost a byte of every record.
+ORG_TAG = "o"
+SENT_TAG = "c"
+HAS_TAG = "h"
+NOTE_TAG = "n"
+STATE = NOTE_TAG + "state"
+CATALOGUE = NOTE_TAG + "catalogue"
 
 
 def build_schema() -> tantivy.Schema:
@@ -41,7 +45,7 @@ def build_schema() -> tantivy.Schema:
             tokenizer_name="raw",
             index_option="basic",
         )
-    for name in ("org", "key", "has", "rest", "kind"):
+    for name in ("tags", "rest"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("message", tokenizer_name="words", index_option="position")
     builder.add_json_field(
@@ -52,7 +56,7 @@ def build_schema() -> tantivy.Schema:
         expand_dots_enabled=True,
     )
     # Only the few documents about the partition itself are kept in tantivy's document store.
-    builder.add_text_field("note", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("note", stored=True)
     return builder.build()
 
 
@@ -66,16 +70,6 @@ def open_index(directory: Path) -> tantivy.Index:
     index.register_tokenizer("words", words.filter(tantivy.Filter.lowercase()).build())
     index.config_reader("manual")
     return index
-
-
-def id_term(record_id: str) -> str:
-    """The id in a form that tantivy's range syntax can take and that keeps code point order."""
-    return record_id.encode("utf-8", "surrogatepass").hex()
-
-
-def id_of_term(term: str) -> str:
-    """The inverse of `id_term`."""
-    return bytes.fromhex(term).decode("utf-8", "surrogatepass")
 
 
 def escape_path(path: str) -> str:

@@ -20,11 +20,11 @@ from zlib import crc32
 
 import zstandard
 
-BLOCK_RECORDS = 1_024
+BLOCK_RECORDS = 128
 FILE_RECORDS = 262_144
 _LEVEL = 3
 # A full file is packed when its blocks hold fewer records than this on average.
-_WORTH_PACKING = 512
+_WORTH_PACKING = 64
 _MAX_OPEN_FILES = 64
 
 # CRC-32 of the payload, rows, bytes of the payload, ordinal of the first row.

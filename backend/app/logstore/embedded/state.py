@@ -6,6 +6,7 @@ leaves either both or neither. Newly mapped fields are documents that are only e
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -14,8 +15,10 @@ import orjson
 import tantivy
 
 from app.core.ids import OrgId
+from app.logstore.embedded.document import org_tag
 from app.logstore.embedded.paths import is_plain
 from app.logstore.embedded.schema import CATALOGUE, SCHEMA, STATE
+from app.logstore.types import HIDDEN_STREAM_PREFIX
 
 POOLED_FIELDS = 200
 OWN_FIELDS = 1_000
@@ -65,20 +68,23 @@ def read_catalogue(searcher: tantivy.Searcher) -> dict[OrgId, set[str]]:
 
 
 def _note(kind: str, text: str) -> str:
-    return orjson.dumps({**_EMPTY, "kind": kind, "note": text}).decode()
+    return orjson.dumps(
+        {**_EMPTY, "tags": kind, "note": b64encode(text.encode()).decode()}
+    ).decode()
 
 
 def _notes(searcher: tantivy.Searcher, kind: str, limit: int) -> Iterable[str]:
-    query = tantivy.Query.term_query(SCHEMA, "kind", kind, index_option="basic")
+    query = tantivy.Query.term_query(SCHEMA, "tags", kind, index_option="basic")
     for _, address in searcher.search(query, limit=limit, count=False).hits:
-        yield str(searcher.doc(address).get_first("note"))
+        yield bytes(searcher.doc(address).get_first("note") or b"").decode()
 
 
 class OrgFields:
     """The attribute fields of one organisation in one partition: first come, first mapped."""
 
     def __init__(self, org_id: OrgId, budget: int, paths: Iterable[str]) -> None:
-        self.org_term = org_id.hex
+        self.tag = org_tag(org_id, "")
+        self.hidden_tag = org_tag(org_id, HIDDEN_STREAM_PREFIX)
         self.mapped = dict.fromkeys(paths, True)
         self.added: list[str] = []
         self._left = budget - len(self.mapped)

@@ -9,6 +9,7 @@ import tantivy
 from tantivy import Query
 
 from app.core.errors import Unsupported
+from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.paths import is_plain, json_field
 from app.logstore.embedded.ranges import is_word
 from app.logstore.embedded.schema import (
@@ -18,7 +19,6 @@ from app.logstore.embedded.schema import (
     STRING_MARK,
     escape_path,
     hash_token,
-    id_term,
 )
 from app.logstore.schema import leaves_of
 from app.logstore.types import StoredRecord

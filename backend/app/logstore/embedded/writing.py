@@ -10,9 +10,10 @@ from app.core.ids import OrgId
 from app.logstore.embedded.compile import all_of, term
 from app.logstore.embedded.document import index_json, sent_digest, source_row
 from app.logstore.embedded.guard import told_apart
+from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.partition import INDEX, SOURCE
 from app.logstore.embedded.questions import whole_organisation
-from app.logstore.embedded.schema import STATE, id_term, open_index
+from app.logstore.embedded.schema import STATE, open_index
 from app.logstore.embedded.source import BlockCache, SourceReader, SourceWriter, pack_full_files
 from app.logstore.embedded.state import (
     OWN_FIELDS,
@@ -95,9 +96,9 @@ class PartitionWriter:
         if waiting is not None:
             return waiting
         with told_apart(self.home.name):
-            if not self._committed().doc_freq("key", key):
+            if not self._committed().doc_freq("tags", key):
                 return None
-            return self._newest(term("key", key))
+            return self._newest(term("tags", key))
 
     def find_made(self, org_id: OrgId, record_id: str) -> Sent | None:
         """What is known here of an id that we have made: such records have no key."""
@@ -131,7 +132,7 @@ class PartitionWriter:
             added = self._catalogue.take_added()
             if added is not None:
                 writer.add_json(added)
-            writer.delete_documents_by_term("kind", STATE)
+            writer.delete_documents_by_term("tags", STATE)
             writer.add_json(self._state.document())
             writer.commit()
             self._fault("commit:after_index")
