@@ -22,7 +22,7 @@ class Limits:
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
-    held_bytes: int = 192 * MIB
+    held_bytes: int = 128 * MIB
     body_seconds: float = 30.0
     least_bytes_per_second: int = 16 * 1024
     indexed_seconds: float = 10.0
@@ -73,8 +73,10 @@ class BodyShare:
             self.held = size
 
 
-async def read_body(receive: Receive, headers: Headers, share: BodyShare, limits: Limits) -> bytes:
-    """The whole body as it was sent.
+async def read_body(
+    receive: Receive, headers: Headers, share: BodyShare, limits: Limits
+) -> list[bytes]:
+    """The whole body as it was sent, in the pieces in which it came.
 
     `TooLarge` as soon as that is clear, `OverLimit` when there is no memory for it, `TooSlow` when
     it does not come in time, `HungUp` when it never will.
@@ -109,7 +111,7 @@ async def read_body(receive: Receive, headers: Headers, share: BodyShare, limits
         ) from None
     if announced is not None and size != announced:
         raise Invalid("the body is not as long as announced", code="incomplete_body")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return parts
 
 
 def _check_size(size: int, limits: Limits) -> None:

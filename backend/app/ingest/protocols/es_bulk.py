@@ -11,7 +11,7 @@ import orjson
 from app.core.errors import TooLarge
 from app.core.ids import uuid_text
 from app.ingest.protocols.es_errors import ElasticRefused, invalid_argument
-from app.ingest.protocols.json_text import are_objects, why_unreadable
+from app.ingest.protocols.json_text import are_objects, split_lines, why_unreadable
 from app.ingest.protocols.records import BodyLimits, Records, too_large, too_many
 
 ID_BYTES = 512
@@ -117,11 +117,7 @@ def _split(body: bytes, limits: BodyLimits) -> list[bytes]:
     # A body with fewer bytes than it may have lines needs no counting.
     if len(body) > 2 * limits.records and body.count(b"\n") > 2 * limits.records:
         raise TooLarge(too_many(limits), code="too_many_records")
-    lines = body.split(b"\n")
-    if b"\r" in body:
-        lines = [line.removesuffix(b"\r") for line in lines]
-    lines.pop()
-    return lines
+    return split_lines(body)
 
 
 def _pair(lines: list[bytes], default_index: str) -> tuple[list[_Action], list[bytes | None]]:

@@ -10,6 +10,7 @@ from app.core.errors import Invalid, TooLarge
 from app.ingest.protocols.json_text import (
     are_objects,
     first_byte,
+    split_lines,
     split_values,
     why_unreadable,
 )
@@ -53,12 +54,7 @@ def _split(body: bytes, limits: BodyLimits) -> list[bytes]:
     # A body with fewer bytes than it may have lines needs no counting.
     if len(body) > limits.records and body.count(b"\n") > limits.records:
         raise TooLarge(too_many(limits), code="too_many_records")
-    lines = body.split(b"\n")
-    if b"\r" in body:
-        lines = [line.removesuffix(b"\r") for line in lines]
-    if not lines[-1]:
-        lines.pop()
-    return lines
+    return split_lines(body)
 
 
 def _without_blanks(lines: list[bytes]) -> list[bytes]:
