@@ -16,9 +16,23 @@ from app.query.filters import And, Equals, Everything, Filter, Not, Or, Tokens
 from tests.conformance.records import a_record
 
 A, B, C = (Tokens((word,)) for word in "abc")
+LONG = Tokens(("a" * 255, "a"))
 ERRORS, CHECKOUT = Equals(LEVEL, ("error",)), Equals(SERVICE, ("checkout",))
 
-LEAVES: st.SearchStrategy[Filter] = st.sampled_from([A, B, C, Tokens(("a", "b")), ERRORS, CHECKOUT, Everything()])
+LEAVES: st.SearchStrategy[Filter] = st.sampled_from(
+    [
+        A,
+        B,
+        C,
+        Tokens(("a", "b")),
+        Tokens(("a", "b", "a")),
+        Tokens(("é",)),
+        LONG,
+        ERRORS,
+        CHECKOUT,
+        Everything(),
+    ]
+)
 
 
 def branches(children: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
@@ -27,9 +41,12 @@ def branches(children: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
 
 
 FILTERS: st.SearchStrategy[Filter] = st.recursive(LEAVES, branches, max_leaves=10)
+WORDS = st.sampled_from(["a", "B", "c", "ab", "é", "A" * 255, "a" * 256])
+GAPS = st.sampled_from([" ", "-", "_", ", ", "\n", "\0", "…", "ö"])
+MESSAGES = st.lists(WORDS | GAPS, max_size=12).map("".join)
 RECORDS = st.builds(
     a_record,
-    st.lists(st.sampled_from("abcd"), max_size=6).map(" ".join),
+    MESSAGES | st.lists(st.sampled_from("aBcd"), max_size=6).map(" ".join),
     level=st.sampled_from(["error", "info"]),
     service=st.sampled_from(["checkout", "search"]),
 ).map(stored)
@@ -56,3 +73,8 @@ def test_what_cannot_point_is_left_out(filter_: Filter, part: Filter | None) -> 
 def test_the_places_stay_the_same(filter_: Filter, records: list[StoredRecord]) -> None:
     hits = [record for record in records if matcher(filter_)(record)]
     assert spans_of_hits(filter_, hits) == tuple(highlight(filter_, hit) for hit in hits)
+
+
+def test_places_that_overlap_are_one() -> None:
+    record = stored(a_record("a b a b a, then a"))
+    assert spans_of_hits(Tokens(("a", "b", "a")), [record]) == ([(0, 9)],)
