@@ -13,15 +13,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import lmdb
 import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, Full
+from app.journal.counters import Counters, read_counters, write_counters
 from app.journal.envelope import Damaged, Sealed, opened, seal, stored, taken_ns_of
-from app.journal.storage import NoRoom, Storage, Tables
+from app.journal.storage import NoRoom, Storage
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +34,6 @@ TRIM_AT_ONCE = 512
 _NODE_BYTES = 18
 _PAGE_HEAD_BYTES = 16
 _KEY = struct.Struct(">Q")
-_COUNTERS = struct.Struct("<QQQQQ")
-
-Transaction: TypeAlias = "lmdb.Transaction[memoryview]"
 
 
 class Entry(NamedTuple):
@@ -65,14 +62,6 @@ class JournalState:
     @property
     def is_full(self) -> bool:
         return self.live_bytes >= self.max_bytes
-
-
-class _Counters(NamedTuple):
-    last: int = 0
-    shipped: int = 0
-    live_bytes: int = 0
-    entries: int = 0
-    damaged: int = 0
 
 
 class Journal:
@@ -149,9 +138,9 @@ class Journal:
     def mark_shipped(self, through: int) -> None:
         """Says that everything up to this number is stored and can be found."""
         with self._storage.writing() as (tables, transaction):
-            counters = _counters_of(tables, transaction)
+            counters = read_counters(tables, transaction)
             if through > counters.shipped:
-                _put_counters(tables, transaction, counters._replace(shipped=through))
+                write_counters(tables, transaction, counters._replace(shipped=through))
 
     def trim(self, through: int) -> None:
         """Forgets everything up to this number, and marks it shipped."""
@@ -161,7 +150,7 @@ class Journal:
     def state(self) -> JournalState:
         """Cheap: two look-ups."""
         with self._storage.reading() as (tables, transaction):
-            counters = _counters_of(tables, transaction)
+            counters = read_counters(tables, transaction)
             oldest_ns = None
             cursor = transaction.cursor(tables.entries)
             if cursor.first():
@@ -185,9 +174,9 @@ class Journal:
                 return
             transaction.put(key, bytes(data), db=tables.damaged)
             transaction.delete(key, db=tables.entries)
-            counters = _counters_of(tables, transaction)
+            counters = read_counters(tables, transaction)
             left = counters._replace(entries=counters.entries - 1, damaged=counters.damaged + 1)
-            _put_counters(tables, transaction, left)
+            write_counters(tables, transaction, left)
         log.error("journal_entry_damaged", number=number, reason=reason)
 
     def damaged_numbers(self) -> list[int]:
@@ -209,11 +198,11 @@ class Journal:
                 return
             cost = self._cost(len(data))
             transaction.delete(_KEY.pack(number), db=tables.damaged)
-            counters = _counters_of(tables, transaction)
+            counters = read_counters(tables, transaction)
             left = counters._replace(
                 damaged=counters.damaged - 1, live_bytes=counters.live_bytes - cost
             )
-            _put_counters(tables, transaction, left)
+            write_counters(tables, transaction, left)
 
     def close(self) -> None:
         """Waits for running transactions; the journal is not used afterwards."""
@@ -234,14 +223,14 @@ class Journal:
             made = str(uuid.uuid4())
             transaction.put(b"id", made.encode(), db=tables.meta)
             transaction.put(b"format", bytes([FORMAT]), db=tables.meta)
-            _put_counters(tables, transaction, _Counters())
+            write_counters(tables, transaction, Counters())
             return made
 
     def _write(self, requests: Sequence[Sequence[Sealed]]) -> list[int | Full]:
         taken_ns = self._clock.now_ns()
         results: list[int | Full] = []
         with self._storage.writing() as (tables, transaction):
-            counters = _counters_of(tables, transaction)
+            counters = read_counters(tables, transaction)
             for request in requests:
                 cost = sum(self._cost(sealed.stored_bytes) for sealed in request)
                 if counters.live_bytes + cost > self.max_bytes:
@@ -261,7 +250,7 @@ class Journal:
                     entries=counters.entries + len(request),
                 )
                 results.append(number)
-            _put_counters(tables, transaction, counters)
+            write_counters(tables, transaction, counters)
         return results
 
     def _write_alone(self, request: Sequence[Sealed]) -> int | Full:
@@ -273,7 +262,7 @@ class Journal:
     def _trim_some(self, through: int) -> int:
         deleted = freed = 0
         with self._storage.writing() as (tables, transaction):
-            counters = _counters_of(tables, transaction)
+            counters = read_counters(tables, transaction)
             cursor = transaction.cursor(tables.entries)
             found = cursor.first()
             while found and deleted < TRIM_AT_ONCE and _KEY.unpack(cursor.key())[0] <= through:
@@ -286,7 +275,7 @@ class Journal:
                 entries=counters.entries - deleted,
                 live_bytes=counters.live_bytes - freed,
             )
-            _put_counters(tables, transaction, left)
+            write_counters(tables, transaction, left)
         return deleted
 
     def _cost(self, stored_bytes: int) -> int:
@@ -307,14 +296,3 @@ def _full(why: str) -> Full:
         code="journal_full",
         retry_after_seconds=RETRY_AFTER_SECONDS,
     )
-
-
-def _counters_of(tables: Tables, transaction: Transaction) -> _Counters:
-    data = transaction.get(b"counters", db=tables.meta)
-    if data is None:
-        raise Broken("the journal has no counters")
-    return _Counters(*_COUNTERS.unpack(data))
-
-
-def _put_counters(tables: Tables, transaction: Transaction, counters: _Counters) -> None:
-    transaction.put(b"counters", _COUNTERS.pack(*counters), db=tables.meta)

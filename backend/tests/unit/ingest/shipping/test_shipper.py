@@ -180,8 +180,10 @@ def test_an_entry_that_makes_no_sense_is_set_aside_and_the_next_is_shipped(
     journal.append([b"", b"\x01\xff\xff\xff\x00", batch(b'{"message":"good"}')])
     with shipping(Parts(journal, store, DefaultStreams())):
         until(lambda: is_shipped(journal))
-    assert messages(store) == ["good"]
-    assert journal.damaged_numbers() == [1, 2]
+        assert messages(store) == ["good"]
+        journal.append([b"\x01 no sense either"])
+        until(lambda: is_shipped(journal))
+    assert journal.damaged_numbers() == [1, 2, 4]
 
 
 def test_an_entry_of_a_later_release_is_not_touched_and_said(journal: Journal) -> None:
