@@ -30,7 +30,9 @@ class QuerySyntaxError(Invalid):
         expected: Sequence[str] = (),
         draft: str | None = None,
     ) -> None:
-        super().__init__(detail, code="regex_too_complex" if reason == TOO_COMPLEX else None)
+        super().__init__(
+            printable(detail), code="regex_too_complex" if reason == TOO_COMPLEX else None
+        )
         self.text = text
         self.span = span
         self.reason = reason
@@ -58,7 +60,7 @@ class QuerySyntaxError(Invalid):
         """The text around the place, and under it a line that points and says what is wrong."""
         start = max(0, self.position - _CONTEXT)
         shown = self.text[start : self.span.end + _CONTEXT][: 4 * _CONTEXT]
-        line = "".join(c if c.isprintable() else " " for c in shown)
+        line = printable(shown)
         arrows = "^" * max(1, min(self.length, len(line) - (self.position - start)))
         return f"{line}\n{' ' * (self.position - start)}{arrows} {self.detail}"
 
@@ -78,6 +80,11 @@ class QuerySyntaxError(Invalid):
 
 
 TOO_COMPLEX = "regex_too_complex"
+
+
+def printable(text: str) -> str:
+    """The text with a space for each control character, so that it stays on its line."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 class Mistake(ValueError):

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from app.core.errors import Invalid
+from app.query.errors import printable
 
 MIN_NS = 0
 MAX_NS = 2**63 - 1
@@ -54,7 +55,9 @@ def parse_instant(text: str, now_ns: int) -> int:
             return _within(_of_date(written))
     except (ValueError, OverflowError):
         pass
-    raise Invalid(f'"{text[:60]}" is not a time such as {EXPECTED[0]}', code="invalid_time")
+    raise Invalid(
+        f'"{printable(text[:60])}" is not a time such as {EXPECTED[0]}', code="invalid_time"
+    )
 
 
 def _within(instant_ns: int) -> int:

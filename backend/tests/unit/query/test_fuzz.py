@@ -94,6 +94,8 @@ def check_error(text: str, error: QuerySyntaxError) -> None:
 @example("level:")
 @example("|")
 @example('"" |')
+@example("a`\n`")
+@example("@timestamp:\\\n")
 def test_shreds_of_the_language_are_answered(text: str) -> None:
     check(text)
 
