@@ -12,6 +12,7 @@ from drf_spectacular.views import (
 
 from app.core.endpoints import Stability
 from app.core.problem import CONTENT_TYPE
+from config.intake_document import intake_paths
 
 _PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -58,6 +59,13 @@ class RedocView(SpectacularRedocView):
 
     stability = Stability.STABLE
     template_name = "config/redoc.html"
+
+
+def add_intake(result: dict[str, Any], **_arguments: Any) -> dict[str, Any]:
+    """Adds what the intake answers, which the generator cannot see."""
+    for path, operations in intake_paths().items():
+        result["paths"].setdefault(path, {}).update(operations)
+    return result
 
 
 def add_problems(result: dict[str, Any], **_arguments: Any) -> dict[str, Any]:

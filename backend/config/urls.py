@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from config.home import Home
 from config.openapi import RedocView, SchemaView, SwaggerView
 
 urlpatterns = [
+    path("", Home.as_view()),
     path("", include("app.health.urls")),
     path("", include("app.telemetry.urls")),
     path("", include("app.users.urls")),

@@ -27,8 +27,8 @@ def open_journal() -> None:
 def read_journal() -> list[Reading]:
     """The journal's metrics, the same whichever process is asked."""
     state = journal_process.journal().state()
-    oldest_ns = state.oldest_ns or SYSTEM_CLOCK.now_ns()
-    age_seconds = max(0, SYSTEM_CLOCK.now_ns() - oldest_ns) / NS_PER_SECOND
+    now_ns = SYSTEM_CLOCK.now_ns()
+    age_seconds = max(0, now_ns - (state.oldest_ns or now_ns)) / NS_PER_SECOND
     return [
         ("elkv_journal_live_bytes", "Bytes that wait for the store", state.live_bytes),
         ("elkv_journal_max_bytes", "Bytes that may wait: JOURNAL_MAX_BYTES", state.max_bytes),

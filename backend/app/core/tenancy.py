@@ -30,6 +30,10 @@ class TenantManager(models.Manager[M]):
         raise Broken(f"{self.model.__name__} was asked for without a scope")
 
 
+class UnscopedManager(models.Manager[M]):
+    """Finds everybody's rows: for Django's own doing."""
+
+
 class TenantModel(UUIDModel):
     """A row of one organisation; gone with it.
 
@@ -41,7 +45,7 @@ class TenantModel(UUIDModel):
     )
 
     objects: ClassVar[TenantManager[Self]] = TenantManager()
-    unscoped: ClassVar[models.Manager[Self]] = models.Manager()
+    unscoped: ClassVar[UnscopedManager[Self]] = UnscopedManager()
 
     class Meta:
         abstract = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -59,6 +59,11 @@ class User(UUIDModel, AbstractBaseUser):
     @override
     def __str__(self) -> str:
         return self.username
+
+    @override
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
 
     @property
     def is_staff(self) -> bool:
@@ -167,8 +172,6 @@ class RefreshToken(UUIDModel):
     family = models.UUIDField(db_index=True)
     is_revoked = models.BooleanField(default=False)
     expires_at = models.DateTimeField(db_index=True)
-
-    objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     @override
     def __str__(self) -> str:

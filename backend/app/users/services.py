@@ -16,7 +16,7 @@ from django.db.models import Q
 from app.audit.services import record
 from app.core.clock import utc_now
 from app.core.db import run_atomic
-from app.core.errors import FieldError, Forbidden, Invalid, NotFound
+from app.core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from app.core.scope import Actor, ActorKind, Scope
 from app.users.credentials import SHOWN_PREFIX_LENGTH, hash_of_key, new_api_key
 from app.users.models import ApiKey, RefreshToken, User
@@ -30,6 +30,8 @@ from app.users.selectors import (
     get_profile,
     memberships_of,
 )
+
+MAX_API_KEYS = 1_000
 
 # A key's last use is written at most this often: a search must not cost a write.
 _LAST_USED_STEP = timedelta(minutes=10)
@@ -162,6 +164,10 @@ def create_api_key(scope: Scope, *, draft: ApiKeyDraft) -> tuple[ApiKeyFacts, st
     key = new_api_key()
 
     def work() -> ApiKey:
+        if ApiKey.objects.for_scope(scope).count() >= MAX_API_KEYS:
+            raise Conflict(
+                f"an organisation has at most {MAX_API_KEYS} API keys", code="too_many_api_keys"
+            )
         by_user = scope.actor.kind is ActorKind.USER
         row = ApiKey.objects.create_for(
             scope,

@@ -25,6 +25,9 @@ from app.users.tokens import (
     read_refresh,
 )
 
+# Beyond, whoever signs in ends the oldest one.
+MAX_SESSIONS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
@@ -54,7 +57,7 @@ def sign_in(*, name: str, password: str, now: datetime) -> TokenPair:
 
     def work() -> IssuedRefresh:
         User.objects.filter(pk=user_id).update(last_login=now)
-        _forget_expired(user_id, now)
+        _make_room(user_id, now)
         return _add_token(user_id, session, now)
 
     issued = run_atomic(work)
@@ -71,7 +74,12 @@ def renew(*, refresh: str, now: datetime) -> TokenPair:
         spent = RefreshToken.objects.filter(
             jti=claims.jti, user_id=claims.user_id, is_revoked=False
         ).update(is_revoked=True)
-        return _add_token(claims.user_id, claims.session, now) if spent == 1 else None
+        if spent != 1:
+            return None
+        # Of those spent before, nothing more is to be known: one that is not there is spent too.
+        spent_before = RefreshToken.objects.filter(family=claims.session, is_revoked=True)
+        spent_before.exclude(jti=claims.jti).delete()
+        return _add_token(claims.user_id, claims.session, now)
 
     issued = run_atomic(work)
     if issued is None:
@@ -112,5 +120,9 @@ def _add_token(user_id: UUID, session: UUID, now: datetime) -> IssuedRefresh:
     return issued
 
 
-def _forget_expired(user_id: UUID, now: datetime) -> None:
-    RefreshToken.objects.filter(user_id=user_id, expires_at__lte=now).delete()
+def _make_room(user_id: UUID, now: datetime) -> None:
+    own = RefreshToken.objects.filter(user_id=user_id)
+    own.filter(expires_at__lte=now).delete()
+    live = own.filter(is_revoked=False).order_by("-id")
+    oldest = list(live.values_list("family", flat=True)[MAX_SESSIONS - 1 :])
+    own.filter(family__in=oldest).delete()

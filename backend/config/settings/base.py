@@ -158,6 +158,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["app.core.json.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["app.core.json.OrjsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "app.core.negotiation.LenientNegotiation",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "app.core.exception_handler.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "config.operation_names.PathNamedSchema",
@@ -179,6 +180,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.add_intake",
         "config.openapi.add_problems",
     ],
 }

@@ -17,6 +17,7 @@ from app.users.org_view import OrgView, PersonView
 OUTSIDE = ("admin/", "api/schema/", "api/docs/", "api/redoc/")
 # Answered without credentials, and nothing else ever: this list is meant to be looked at.
 PUBLIC = {
+    "",
     ".well-known/jwks.json",
     "api/auth/login/",
     "api/auth/logout/",

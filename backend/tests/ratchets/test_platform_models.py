@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import models
 
 from app.core.fields import UUIDAutoField, UUIDModel
-from app.core.tenancy import TenantManager, TenantModel
+from app.core.tenancy import TenantManager, TenantModel, UnscopedManager
 
 APP = Path(__file__).resolve().parents[2] / "app"
 OWN = [model for model in apps.get_models() if model.__module__.startswith("app.")]
@@ -79,8 +79,8 @@ def test_a_tenant_model_hides_its_rows_and_leaves_django_a_plain_manager() -> No
     for model in OWN:
         if issubclass(model, TenantModel):
             assert isinstance(model.objects, TenantManager), model
-            assert type(model._default_manager) is models.Manager, model
-            assert type(model._base_manager) is models.Manager, model
+            assert type(model._default_manager) is UnscopedManager, model
+            assert type(model._base_manager) is UnscopedManager, model
 
 
 def test_uniqueness_is_per_organisation_unless_nobody_can_guess_the_value() -> None:

