@@ -13,9 +13,6 @@ from app.logs.gate import Gate
 from app.logs.search import LogSearch
 from app.logstore.registry import open_reader
 
-DEFAULT_CONCURRENCY = 4
-DEFAULT_WAIT_SECONDS = 5.0
-
 _lock = threading.Lock()
 _search: LogSearch | None = None
 
@@ -39,9 +36,9 @@ def log_search() -> LogSearch:
 def _gate() -> Gate:
     # Who waits holds a thread: searches must not take all of them from everything else.
     return Gate(
-        running=getattr(settings, "SEARCH_CONCURRENCY", DEFAULT_CONCURRENCY),
+        running=settings.SEARCH_CONCURRENCY,
         waiting=settings.WEB_THREADS // 2,
-        wait_seconds=getattr(settings, "SEARCH_WAIT_SECONDS", DEFAULT_WAIT_SECONDS),
+        wait_seconds=settings.SEARCH_WAIT_SECONDS,
     )
 
 

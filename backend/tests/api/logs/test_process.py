@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from app.core.errors import Unavailable
 from app.logs.process import cursor_keys, log_search, use
 
 
 @pytest.fixture(autouse=True)
-def _own_store(settings: SettingsWrapper, tmp_path: Path) -> Iterator[None]:
+def _own_store(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.LOG_STORE = "memory"
     settings.LOGS_DIR = tmp_path
     use(None)
@@ -26,7 +26,7 @@ def test_a_process_has_one_search() -> None:
     assert log_search().health().type == "memory"
 
 
-def test_so_many_searches_run_as_the_settings_say(settings: SettingsWrapper) -> None:
+def test_so_many_searches_run_as_the_settings_say(settings: Settings) -> None:
     settings.SEARCH_CONCURRENCY = 1
     settings.SEARCH_WAIT_SECONDS = 0.01
     gate = log_search().gate
