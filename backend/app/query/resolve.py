@@ -27,9 +27,9 @@ from app.query.filters import (
     Tokens,
 )
 from app.query.instants import parse_instant
+from app.query.message import text_filter
 from app.query.parser import parse, parse_once
 from app.query.printer import show
-from app.query.text import text_filter
 from app.query.tree import Query
 
 __all__ = ["names_field", "narrowed_range", "parse_instant", "resolve"]
