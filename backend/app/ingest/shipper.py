@@ -39,8 +39,8 @@ class Pace:
     so much waits."""
 
     commit_seconds: float = 1.0
-    commit_records: int = 200_000
-    commit_bytes: int = 128 << 20
+    commit_records: int = 60_000
+    commit_bytes: int = 64 << 20
     status_seconds: float = 1.0
     maintain_seconds: float = 60.0
 
