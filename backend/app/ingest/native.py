@@ -7,9 +7,9 @@ from dataclasses import asdict
 from functools import partial
 
 from app.core.errors import Invalid
-from app.core.scope import Permission, Scope
+from app.core.scope import Permission
 from app.ingest.auth import Authenticator
-from app.ingest.intake import Intake
+from app.ingest.intake import Intake, Kept
 from app.ingest.protocols import ndjson
 from app.ingest.protocols.ndjson import Form
 from app.ingest.protocols.records import Outcome, Records
@@ -76,16 +76,15 @@ class NativeEndpoint:
             read = partial(ndjson.read, form=form, limits=self._intake.limits.body)
             records = await self._intake.parse(body, read)
             del body
-            return await self._keep(scope, records, stream, waits=waits)
-
-    async def _keep(self, scope: Scope, records: Records, stream: str, *, waits: bool) -> Answer:
-        kept = await self._intake.keep(scope.org_id, records, protocol="ndjson", stream=stream)
+            kept = await self._intake.keep(scope.org_id, records, protocol="ndjson", stream=stream)
         value = summary(records)
         if waits:
-            value["indexed"] = kept.number is None or await self._intake.wait_until_indexed(
-                kept.number
-            )
+            del records
+            value["indexed"] = await self._is_indexed(kept)
         return json_answer(202, value)
+
+    async def _is_indexed(self, kept: Kept) -> bool:
+        return kept.number is None or await self._intake.wait_until_indexed(kept.number)
 
 
 def summary(records: Records) -> dict[str, object]:

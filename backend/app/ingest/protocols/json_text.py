@@ -27,6 +27,10 @@ _NEWLINES = str.maketrans("\n\r", "  ")
 
 _SLICE = 1_000
 
+# Every digit becomes 0, so that one search finds long runs of digits.
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_LONG_RUN = b"0" * 19
+
 # Numbers stay text: an integer of a million digits costs no more than its length.
 _LENIENT = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
@@ -37,6 +41,11 @@ def first_byte(body: bytes) -> bytes:
     """The first byte that is not white space; empty when there is none."""
     found = _NOT_SPACE.search(body)
     return found.group() if found else b""
+
+
+def has_long_number(text: bytes) -> bool:
+    """Whether there may be an integer that orjson reads as a float: one beyond 64 bits."""
+    return _LONG_RUN in text.translate(_DIGITS_TO_ZERO)
 
 
 def split_lines(body: bytes, piece_bytes: int = 4 * MIB) -> list[bytes]:

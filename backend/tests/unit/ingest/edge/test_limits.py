@@ -6,6 +6,7 @@ import gzip
 import random
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,23 @@ def test_waiting_until_indexed_ends_after_its_time(tmp_path: Path) -> None:
         assert answer.status_code == 202
         assert answer.json()["indexed"] is False
         assert edge.lines() == [b"{}"]
+
+
+def test_who_waits_until_indexed_holds_no_memory(tmp_path: Path) -> None:
+    limits = Limits(held_bytes=100, indexed_seconds=5)
+    body = b"{}\n" * 30
+    with served(tmp_path, limits=limits) as edge, edge.client(**KEY) as client:
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(
+                edge.post, PATH, params={"wait_for": "indexed"}, content=body, headers=KEY
+            )
+            while not edge.lines():
+                time.sleep(0.01)
+            meanwhile = client.post(PATH, content=body)
+            edge.journal.mark_shipped(1)
+
+        assert meanwhile.status_code == 202
+        assert waiting.result().json()["indexed"] is True
 
 
 def test_bodies_share_one_memory_and_one_always_fits() -> None:

@@ -11,6 +11,7 @@ import zlib
 import httpx
 import pytest
 import zstandard
+from prometheus_client import REGISTRY
 
 from tests.unit.ingest.edge.server import ACME, Served
 
@@ -236,6 +237,24 @@ def test_waiting_until_indexed_ends_when_the_shipper_is_there(
 
 def test_nothing_to_keep_is_indexed_at_once(alice: httpx.Client) -> None:
     assert alice.post(PATH, params={"wait_for": "indexed"}).json()["indexed"] is True
+
+
+def test_what_was_taken_is_counted(alice: httpx.Client) -> None:
+    def count(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, {"protocol": "ndjson", **labels}) or 0
+
+    def counts() -> list[float]:
+        outcomes = ("accepted", "quarantined", "rejected")
+        return [
+            count("elkv_ingest_requests_total", status="202"),
+            count("elkv_ingest_bytes_total"),
+            *(count("elkv_ingest_records_total", outcome=outcome) for outcome in outcomes),
+        ]
+
+    before = counts()
+    alice.post(PATH, content=b'{}\n{"a":1}\nbad\n' + b"x" * (2 << 20), headers=NDJSON)
+    # The answer is counted before it is sent.
+    assert [after - was for after, was in zip(counts(), before, strict=True)] == [1, 12, 2, 1, 1]
 
 
 def test_several_requests_on_one_connection_are_answered_in_order(edge: Served) -> None:

@@ -143,8 +143,10 @@ def test_elements_of_an_array_keep_what_json_libraries_would_change() -> None:
 
 def test_an_element_over_several_lines_becomes_one_line() -> None:
     body = b'[{\r\n  "a": 1\n}]'
+    long = b'[{\r\n  "a": 1234567890123456789\n}]'
 
-    assert read(body, Form.JSON, LIMITS) == Records([b'{    "a": 1 }'])
+    assert read(body, Form.JSON, LIMITS) == Records([b'{"a":1}'])
+    assert read(long, Form.JSON, LIMITS) == Records([b'{    "a": 1234567890123456789 }'])
 
 
 def test_elements_that_are_no_objects_are_kept_with_their_reason() -> None:
@@ -243,8 +245,9 @@ def test_an_element_without_end_is_refused_also_behind_the_window() -> None:
         read(body, Form.JSON, LIMITS)
 
 
-def test_a_deep_element_of_an_array_is_a_record() -> None:
-    deep = b'{"deep":' + b"[" * 3000 + b"]" * 3000 + b"}"
+@pytest.mark.parametrize("depth", [240, 300, 1000, 3000])
+def test_a_deep_element_of_an_array_is_a_record(depth: int) -> None:
+    deep = b'{"deep":' + b"[" * depth + b"]" * depth + b"}"
 
     assert read(b"[" + deep + b',{"a":1}]', Form.JSON, LIMITS) == Records([deep, b'{"a":1}'])
 
