@@ -82,13 +82,12 @@ def _of_text(text: str, received_ns: int) -> int | None:
         seconds = _seconds_of(head)
     if seconds is not None:
         if tail[-1:] != "Z":
-            seconds, tail = _without_offset(seconds, tail)
+            seconds, tail = _in_utc(seconds, tail)
         if tail == "Z":
-            return seconds * NS_PER_SECOND if seconds >= 0 else None
+            return _in_range(seconds * NS_PER_SECOND)
         digits = tail[1:-1]
-        if tail[-1:] == "Z" and tail[0] == "." and digits.isdigit() and digits.isascii():
-            nanoseconds = int(digits[:9].ljust(9, "0"))
-            return seconds * NS_PER_SECOND + nanoseconds if seconds >= 0 else None
+        if tail[-1:] == "Z" and tail[0] in ".," and digits.isdigit() and digits.isascii():
+            return _in_range(seconds * NS_PER_SECOND + int(digits[:9].ljust(9, "0")))
     return _of_any_spelling(text, received_ns)
 
 
@@ -111,14 +110,14 @@ def _seconds_of(head: str) -> int | None:
     return seconds
 
 
-def _without_offset(seconds: int, tail: str) -> tuple[int, str]:
-    """The same instant in UTC when the tail ends like "+02:00", unchanged otherwise."""
-    if not tail:
-        return seconds, "Z"
+def _in_utc(seconds: int, tail: str) -> tuple[int, str]:
+    """The same instant with "Z" at the end of the tail, which ends like "+02:00" or in no zone;
+    unchanged otherwise."""
     zone = tail[-6:]
-    if _ZONE_AT_END.fullmatch(zone) is None:
-        return seconds, tail
-    return seconds - _offset(zone), tail[:-6] + "Z"
+    if _ZONE_AT_END.fullmatch(zone) is not None:
+        return seconds - _offset(zone), tail[:-6] + "Z"
+    is_fraction = tail[1:].isdigit() and tail[0] in ".,"
+    return seconds, tail + "Z" if is_fraction or not tail else tail
 
 
 def _of_any_spelling(text: str, received_ns: int) -> int | None:

@@ -94,6 +94,10 @@ def test_other_instants(sent: Any, expected: datetime) -> None:
 def test_the_end_of_time_is_the_last_nanosecond_that_fits() -> None:
     assert instant_of("2262-04-11T23:47:16.854775807Z", RECEIVED_NS) == LATEST_NS
     assert instant_of("2262-04-11T23:47:16.854775808Z", RECEIVED_NS) is None
+    assert instant_of("2262-04-11T22:47:16.854775807-01:00", RECEIVED_NS) == LATEST_NS
+    assert instant_of("2262-04-11T22:47:17-01:00", RECEIVED_NS) is None
+    assert instant_of("1970-01-01T01:00:00+01:00", RECEIVED_NS) == 0
+    assert instant_of("1970-01-01T00:59:59.9+01:00", RECEIVED_NS) is None
     assert instant_of(LATEST_NS, RECEIVED_NS) == LATEST_NS
     assert instant_of(LATEST_NS + 1, RECEIVED_NS) is None
 
