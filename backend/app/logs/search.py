@@ -287,7 +287,7 @@ class LogSearch:
         """A place at the gate; gives the time at which it was asked for."""
         scope.require(Permission.SEARCH)
         started = self._clock.monotonic()
-        with self.gate.entered():
+        with self.gate.entered(scope.org_id):
             yield started
         SEARCH_SECONDS.labels(kind).observe(self._clock.monotonic() - started)
 

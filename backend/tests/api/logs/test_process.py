@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from app.core.errors import Unavailable
+from app.core.ids import OrgId
 from app.logs.process import cursor_keys, log_search, use
 
 
@@ -30,7 +32,8 @@ def test_so_many_searches_run_as_the_settings_say(settings: Settings) -> None:
     settings.SEARCH_CONCURRENCY = 1
     settings.SEARCH_WAIT_SECONDS = 0.01
     gate = log_search().gate
-    with gate.entered(), pytest.raises(Unavailable, match="SEARCH_CONCURRENCY"), gate.entered():
+    refused = pytest.raises(Unavailable, match="SEARCH_CONCURRENCY")
+    with gate.entered(OrgId(UUID(int=1))), refused, gate.entered(OrgId(UUID(int=2))):
         pytest.fail("two are inside")
 
 

@@ -257,14 +257,25 @@ def test_nothing_is_highlighted_where_a_field_matched(alice: Person, shelf: Shel
 
 
 def test_more_searches_than_may_run_are_refused_with_a_time_to_wait(
-    alice: Person, shelf: Shelf
+    alice: Person, charlie: Person, shelf: Shelf
 ) -> None:
     search = shelf.restart_search(running=1)
-    with search.gate.entered():
+    with search.gate.entered(charlie.org_id):
         answer = alice.client.get(PATH)
     assert (answer.status_code, answer.json()["code"]) == (503, "too_many_searches")
     assert answer["Retry-After"] == "1"
     assert alice.client.get(PATH).status_code == 200
+
+
+def test_the_searches_of_one_organisation_leave_room_for_others(
+    alice: Person, charlie: Person, shelf: Shelf
+) -> None:
+    search = shelf.restart_search(running=2)
+    with search.gate.entered(alice.org_id):
+        answer = alice.client.get(PATH)
+        assert charlie.client.get(PATH).status_code == 200
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_searches")
+    assert answer["Retry-After"] == "1"
 
 
 def test_a_record_of_unusual_shape_is_answered_as_it_was_sent(alice: Person, shelf: Shelf) -> None:

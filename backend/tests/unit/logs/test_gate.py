@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
+from uuid import UUID
 
 import pytest
 
-from app.core.errors import Unavailable
+from app.core.errors import OverLimit, Unavailable
+from app.core.ids import OrgId
 from app.logs.gate import Gate
+
+ACME, GLOBEX, INITECH = (OrgId(UUID(int=number)) for number in (1, 2, 3))
 
 
 def test_one_more_than_may_run_is_refused_after_its_wait() -> None:
     gate = Gate(running=1, waiting=1, wait_seconds=0.01)
-    with gate.entered():
-        with pytest.raises(Unavailable) as refused, gate.entered():
+    with gate.entered(ACME):
+        with pytest.raises(Unavailable) as refused, gate.entered(GLOBEX):
             pytest.fail("two are inside")
         assert refused.value.code == "too_many_searches"
         assert refused.value.retry_after_seconds == 1
@@ -21,9 +26,9 @@ def test_one_more_than_may_run_is_refused_after_its_wait() -> None:
 
 def test_a_turn_that_ended_badly_is_free_again() -> None:
     gate = Gate(running=1, waiting=0, wait_seconds=0)
-    with pytest.raises(ValueError, match="broken"), gate.entered():
+    with pytest.raises(ValueError, match="broken"), gate.entered(ACME):
         raise ValueError("broken")
-    with gate.entered():
+    with gate.entered(ACME):
         pass
 
 
@@ -32,10 +37,10 @@ def test_who_waits_gets_in_when_somebody_leaves() -> None:
     got_in = threading.Event()
 
     def wait_for_a_turn() -> None:
-        with gate.entered():
+        with gate.entered(GLOBEX):
             got_in.set()
 
-    with gate.entered():
+    with gate.entered(ACME):
         waiter = threading.Thread(target=wait_for_a_turn)
         waiter.start()
         assert not got_in.is_set()
@@ -45,5 +50,21 @@ def test_who_waits_gets_in_when_somebody_leaves() -> None:
 
 def test_a_flood_is_refused_without_waiting() -> None:
     gate = Gate(running=1, waiting=0, wait_seconds=3_600)
-    with gate.entered(), pytest.raises(Unavailable), gate.entered():
+    with gate.entered(ACME), pytest.raises(Unavailable), gate.entered(GLOBEX):
         pytest.fail("two are inside")
+
+
+def test_one_organisation_takes_half_of_the_places() -> None:
+    gate = Gate(running=4, waiting=0, wait_seconds=3_600)
+    with ExitStack() as inside:
+        for _ in range(2):
+            inside.enter_context(gate.entered(ACME))
+        with pytest.raises(OverLimit) as refused, gate.entered(ACME):
+            pytest.fail("a third is inside")
+        assert (refused.value.code, refused.value.status) == ("too_many_searches", 429)
+        for org_id in (GLOBEX, INITECH):
+            inside.enter_context(gate.entered(org_id))
+        with pytest.raises(Unavailable), gate.entered(GLOBEX):
+            pytest.fail("a fifth is inside")
+    with gate.entered(ACME), gate.entered(ACME):
+        pass
