@@ -14,7 +14,7 @@ from app.core.clock import Clock
 from app.core.errors import ElkError, Refused, Unauthenticated, Unavailable
 from app.core.scope import Scope
 from app.ingest.requests import Headers
-from app.users.credentials import Credential, find_credential
+from app.users.credentials import Credential, KeyShown, TokenShown, find_credential
 
 _ORGANISATION_LENGTH = 200
 
@@ -100,8 +100,13 @@ class CachedAuthenticator:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _name_of(self, shown: Shown) -> bytes:
-        text = repr(shown).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, key=self._salt).digest()
+        match shown.credential:
+            case KeyShown(key):
+                text = f"key\0{key}"
+            case TokenShown(token):
+                text = f"token\0{token}\0{shown.organisation}"
+        data = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, key=self._salt).digest()
 
     async def _ask_once(self, name: bytes, shown: Shown) -> Scope | Refused:
         running = self._running.get(name)

@@ -30,6 +30,8 @@ def split_encodings(header: str) -> tuple[str, ...]:
 
     Raises `UnsupportedMedia` for one that is not known, and for more than three.
     """
+    if not header:
+        return ()
     names = tuple(name.strip().lower().removeprefix("x-") for name in header.split(","))
     names = tuple(name for name in names if name and name != "identity")
     for name in names:
