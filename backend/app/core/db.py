@@ -28,13 +28,17 @@ def atomic() -> AbstractContextManager[None]:
 
 
 def run_atomic(work: Callable[[], T]) -> T:
-    """`work` in a transaction, again when another writer was in the way: it must be repeatable."""
-    for attempt in range(_ATTEMPTS):
+    """`work` in a transaction, again when another writer was in the way: it must be repeatable.
+
+    Inside another transaction it is tried once: only the whole can be repeated.
+    """
+    attempts = 1 if connection.in_atomic_block else _ATTEMPTS
+    for attempt in range(attempts):
         try:
             with atomic():
                 return work()
         except OperationalError as error:
-            if attempt == _ATTEMPTS - 1 or not is_transient(error):
+            if attempt == attempts - 1 or not is_transient(error):
                 raise
         # Chance keeps two writers from meeting again.
         time.sleep(_CHANCE.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))

@@ -92,9 +92,10 @@ def register(draft: Registration) -> tuple[Profile, Member]:
     try:
         user_id, member = run_atomic(work)
     except IntegrityError:
-        # Somebody else took the name between the check and the insert: say which.
+        # Somebody else took a name between the check and the insert: say which, unless it was the
+        # organisation's, which then gets another one.
         _check_identity(username=draft.username, email=draft.email, but=None)
-        raise
+        user_id, member = run_atomic(work)
     return get_profile(user_id), member
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from django.core.cache import cache
+from django.db import connections
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from app.audit.selectors import list_audit_entries
+from app.core.errors import Invalid
 from app.core.ids import OrgId
 from app.core.pagination import ListRequest
-from app.core.scope import system_scope
+from app.core.scope import Permission, system_scope
 from app.streams.selectors import stream_target
+from app.users.first_admin import ensure_first_admin
+from app.users.selectors import find_api_key
+from app.users.services import Registration, register
 from tests.conftest import PASSWORD, Person, client_with
 
 REGISTER = "/api/v1/users/register/"
@@ -225,3 +232,40 @@ def test_no_password_or_hash_is_ever_audited(alice: Person) -> None:
     entries = list_audit_entries(alice.scope, ListRequest()).items
     assert "password_changed" in {entry.action for entry in entries}
     assert not any(OTHER in repr(entry) or "md5$" in repr(entry) for entry in entries)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_register_one_name_at_once_one_gets_it() -> None:
+    barrier = threading.Barrier(4)
+    outcomes: list[str] = []
+
+    def join(number: int) -> None:
+        barrier.wait()
+        draft = Registration(username="dora", email=f"dora{number}@example.com", password=PASSWORD)
+        try:
+            register(draft)
+            outcomes.append("registered")
+        except Invalid as refused:
+            outcomes.append(refused.errors[0].code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=join, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["registered", "taken", "taken", "taken"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_administrator_is_made_once() -> None:
+    chosen = {"username": "admin", "email": "admin@example.com", "organisation": "default"}
+    made = ensure_first_admin(**chosen)
+    assert made is not None
+    assert ensure_first_admin(**chosen) is None
+    signed_in = client_with().post(LOGIN, {"username": "admin", "password": made.password})
+    assert signed_in.status_code == 200
+    grant = find_api_key(made.ingest_key)
+    assert grant is not None
+    assert (grant.org_id, grant.permissions) == (made.org_id, frozenset({Permission.INGEST}))
