@@ -32,8 +32,8 @@ from app.query.patterns import (
 MAX_STATES = 900
 # All patterns of a query together.
 MAX_QUERY_STATES = 10_000
-# Ids are sent by anybody in any bytes; engines may keep them as hex digits, two for each byte.
-_MAX_ID_STATES = 250
+# Ids may hold any bytes, and engines may keep the odd ones spelled out in several characters.
+_MAX_ID_STATES = 350
 # Bounds of the making itself; what passes them has too many states, or nearly.
 _MAX_POSITIONS = 4_000
 _MAX_STEPS = 40_000

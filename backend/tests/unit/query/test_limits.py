@@ -9,6 +9,7 @@ from app.query.faults import MAX_CLAUSES, MAX_DEPTH
 from app.query.lexer import MAX_LENGTH, MAX_PARENTHESES
 from app.query.parser import parse
 from app.query.resolve import resolve
+from app.query.tree import Match, Name, Quoted
 
 
 def refusal(text: str) -> QuerySyntaxError:
@@ -96,4 +97,4 @@ def test_half_of_a_surrogate_pair_is_no_text(text: str) -> None:
 
 def test_any_other_character_is() -> None:
     for text in ("\x00", "\ufffe", "\U0010ffff", "\u2028", "\u202e"):
-        assert parse(f'f:"{text}"')
+        assert parse(f'f:"{text}"').filter == Match(Name("f"), Quoted(text))

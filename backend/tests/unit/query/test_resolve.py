@@ -38,12 +38,12 @@ def means(text: str) -> Filter:
 
 
 def numbers(lower: float | None, upper: float | None, brackets: str) -> Filter:
-    first, last = brackets
+    first, last = brackets[0], brackets[1]
     return NumberRange(F, lower, upper, includes_lower=first == "[", includes_upper=last == "]")
 
 
 def strings(lower: str | None, upper: str | None, brackets: str, field: Field = F) -> Filter:
-    first, last = brackets
+    first, last = brackets[0], brackets[1]
     return StringRange(field, lower, upper, includes_lower=first == "[", includes_upper=last == "]")
 
 
