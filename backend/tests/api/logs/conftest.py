@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -75,10 +76,23 @@ STORES = ("memory", "embedded")
 
 @pytest.fixture(params=STORES)
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
-    """An empty store that the search of this process asks."""
-    location = tmp_path / "logs"
-    writer = open_writer(request.param, location)
-    opened = Shelf(open_reader(request.param, location), writer, StoppedClock())
+    """An empty store of each kind that the search of this process asks."""
+    with shelf_of(request.param, tmp_path / "logs") as opened:
+        yield opened
+
+
+@pytest.fixture
+def memory_shelf(tmp_path: Path) -> Iterator[Shelf]:
+    """An empty memory store, for what is decided before any store is asked."""
+    with shelf_of("memory", tmp_path / "logs") as opened:
+        yield opened
+
+
+@contextmanager
+def shelf_of(kind: str, location: Path) -> Iterator[Shelf]:
+    """An opened store, closed afterwards."""
+    writer = open_writer(kind, location)
+    opened = Shelf(open_reader(kind, location), writer, StoppedClock())
     opened.restart_search()
     yield opened
     use(None)

@@ -111,7 +111,7 @@ def test_too_many_rows_are_cut_and_said_so(alice: Person, records: list[RoutedRe
     assert [row[1] for row in answer["rows"]] == [count for _, count in counts.most_common(3)]
 
 
-def test_over_no_records_a_sum_is_0_and_the_rest_null(alice: Person, shelf: Shelf) -> None:
+def test_over_no_records_a_sum_is_0_and_the_rest_null(alice: Person, memory_shelf: Shelf) -> None:
     metrics = [{"fn": fn, "field": "x"} for fn in ("count", "sum", "avg", "min", "max", "p95")]
     assert table(alice, metrics=metrics)["rows"] == [[0, 0, None, None, None, None]]
 
@@ -131,7 +131,7 @@ def test_over_no_records_a_sum_is_0_and_the_rest_null(alice: Person, shelf: Shel
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_its_name(
-    alice: Person, shelf: Shelf, asked: dict[str, Any], name: str, code: str | None
+    alice: Person, memory_shelf: Shelf, asked: dict[str, Any], name: str, code: str | None
 ) -> None:
     answer = alice.client.post(PATH, asked)
     assert answer.status_code == 400, answer.json()
@@ -140,7 +140,7 @@ def test_what_cannot_be_asked_is_refused_by_its_name(
     assert code in (error["code"], None)
 
 
-def test_too_many_intervals_are_refused(alice: Person, shelf: Shelf) -> None:
+def test_too_many_intervals_are_refused(alice: Person, memory_shelf: Shelf) -> None:
     answer = alice.client.post(PATH, {"from": "now-1d", "group_by": [{"interval": "1s"}]})
     assert (answer.status_code, answer.json()["code"]) == (400, "too_many_intervals")
     assert "10,000" in answer.json()["detail"]

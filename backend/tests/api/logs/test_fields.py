@@ -102,7 +102,7 @@ def test_a_field_may_have_any_name(alice: Person, shelf: Shelf, name: str) -> No
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_its_name(
-    alice: Person, shelf: Shelf, asked: dict[str, Any], name: str, code: str | None
+    alice: Person, memory_shelf: Shelf, asked: dict[str, Any], name: str, code: str | None
 ) -> None:
     answer = alice.client.get(f"{FIELDS}values/", asked)
     assert answer.status_code == 400
@@ -118,7 +118,7 @@ def test_the_number_of_fields_is_bounded(alice: Person, shelf: Shelf) -> None:
     assert alice.client.get(FIELDS, {"limit": 5_001}).status_code == 400
 
 
-def test_an_ingest_key_may_not(alice: Person, shelf: Shelf, acme_ingest_key: str) -> None:
+def test_an_ingest_key_may_not(alice: Person, memory_shelf: Shelf, acme_ingest_key: str) -> None:
     headers = {"Authorization": f"ApiKey {acme_ingest_key}"}
     for path in (FIELDS, f"{FIELDS}values/?field=x", f"{FIELDS}x/values/"):
         assert alice.client.get(path, headers=headers).status_code == 403

@@ -78,7 +78,7 @@ def test_first_and_last_bucket_are_cut_by_the_range(alice: Person, shelf: Shelf)
     ],
 )
 def test_the_smallest_nice_width_is_taken(
-    alice: Person, shelf: Shelf, from_: str, buckets: int, interval: str
+    alice: Person, memory_shelf: Shelf, from_: str, buckets: int, interval: str
 ) -> None:
     answer = histogram(alice, buckets=buckets, **{"from": from_})
     assert answer["interval"] == interval
@@ -108,7 +108,7 @@ def test_the_query_counts_and_values_of_attributes_are_labels(alice: Person, she
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_its_name(
-    alice: Person, shelf: Shelf, asked: dict[str, Any], name: str, code: str | None
+    alice: Person, memory_shelf: Shelf, asked: dict[str, Any], name: str, code: str | None
 ) -> None:
     answer = alice.client.get(PATH, asked)
     assert answer.status_code == 400
@@ -117,6 +117,8 @@ def test_what_cannot_be_asked_is_refused_by_its_name(
     assert code in (error["code"], None)
 
 
-def test_a_key_needs_the_scope_to_search(alice: Person, shelf: Shelf, acme_ingest_key: str) -> None:
+def test_a_key_needs_the_scope_to_search(
+    alice: Person, memory_shelf: Shelf, acme_ingest_key: str
+) -> None:
     answer = alice.client.get(PATH, headers={"Authorization": f"ApiKey {acme_ingest_key}"})
     assert answer.status_code == 403

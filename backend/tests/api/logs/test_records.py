@@ -75,7 +75,7 @@ def test_one_id_in_two_organisations_is_two_records(
     assert charlie.client.get(f"{PATH}shared/").json()["message"] == "of globex"
 
 
-def test_an_id_has_to_be_given(alice: Person, shelf: Shelf) -> None:
+def test_an_id_has_to_be_given(alice: Person, memory_shelf: Shelf) -> None:
     for asked, code in (({}, "required"), ({"id": "x" * 513}, "too_long")):
         answer = alice.client.get(f"{PATH}record/", asked)
         assert answer.status_code == 400

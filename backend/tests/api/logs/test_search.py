@@ -105,14 +105,14 @@ def test_charlie_cannot_name_acme(alice: Person, charlie: Person, shelf: Shelf) 
 
 
 def test_a_key_needs_the_scope_to_search(
-    shelf: Shelf, acme_ingest_key: str, acme_search_key: str
+    memory_shelf: Shelf, acme_ingest_key: str, acme_search_key: str
 ) -> None:
     may_not = client_with(Authorization=f"ApiKey {acme_ingest_key}").get(PATH)
     assert (may_not.status_code, may_not.json()["code"]) == (403, "permission_denied")
     assert client_with(Authorization=f"ApiKey {acme_search_key}").get(PATH).status_code == 200
 
 
-def test_nobody_searches_without_a_credential(shelf: Shelf, db: None) -> None:
+def test_nobody_searches_without_a_credential(memory_shelf: Shelf, db: None) -> None:
     assert client_with().get(PATH).status_code == 401
 
 
@@ -141,7 +141,7 @@ def test_the_range_holds_its_beginning_and_not_its_end(alice: Person, shelf: She
     ],
 )
 def test_times_may_be_written_in_several_ways(
-    alice: Person, shelf: Shelf, from_: str, to: str
+    alice: Person, memory_shelf: Shelf, from_: str, to: str
 ) -> None:
     answer = alice.client.get(PATH, {"from": from_, "to": to}).json()
     assert answer["range"] == {"from": "2026-11-20T11:00:00Z", "to": "2026-11-20T11:30:00Z"}
@@ -178,7 +178,7 @@ def test_a_post_asks_the_same_as_a_get(alice: Person, charlie: Person, shelf: Sh
 
 
 def test_an_unknown_name_is_refused_in_json_and_ignored_in_an_address(
-    alice: Person, shelf: Shelf
+    alice: Person, memory_shelf: Shelf
 ) -> None:
     answer = alice.client.post(PATH, {"page_sise": 5})
     assert answer.status_code == 400
@@ -188,12 +188,12 @@ def test_an_unknown_name_is_refused_in_json_and_ignored_in_an_address(
 
 
 @pytest.mark.parametrize("body", ["[]", '"q"', "1", "null"])
-def test_a_body_that_is_no_object_is_refused(alice: Person, shelf: Shelf, body: str) -> None:
+def test_a_body_that_is_no_object_is_refused(alice: Person, memory_shelf: Shelf, body: str) -> None:
     answer = alice.client.post(PATH, body, content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (400, "not_an_object")
 
 
-def test_a_body_that_is_no_json_is_refused(alice: Person, shelf: Shelf) -> None:
+def test_a_body_that_is_no_json_is_refused(alice: Person, memory_shelf: Shelf) -> None:
     answer = alice.client.post(PATH, "{", content_type="application/json")
     assert answer.status_code == 400
 
@@ -215,18 +215,20 @@ def test_a_body_that_is_no_json_is_refused(alice: Person, shelf: Shelf) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_refused_by_its_name(
-    alice: Person, shelf: Shelf, asked: dict[str, Any], name: str, code: str
+    alice: Person, memory_shelf: Shelf, asked: dict[str, Any], name: str, code: str
 ) -> None:
     problem = refused(alice, **asked)
     assert [(error["field"], error["code"]) for error in problem["errors"]] == [(name, code)]
 
 
-def test_every_mistake_is_named_at_once(alice: Person, shelf: Shelf) -> None:
+def test_every_mistake_is_named_at_once(alice: Person, memory_shelf: Shelf) -> None:
     problem = refused(alice, page_size=0, sort="x", timeout_ms="y")
     assert [error["field"] for error in problem["errors"]] == ["timeout_ms", "sort", "page_size"]
 
 
-def test_a_query_that_cannot_be_parsed_points_at_the_place(alice: Person, shelf: Shelf) -> None:
+def test_a_query_that_cannot_be_parsed_points_at_the_place(
+    alice: Person, memory_shelf: Shelf
+) -> None:
     problem = refused(alice, q="status:[500 TO")
     assert problem["code"] == "query_syntax"
     error = problem["errors"][0]
@@ -235,7 +237,7 @@ def test_a_query_that_cannot_be_parsed_points_at_the_place(alice: Person, shelf:
     assert alice.client.get(PATH, {"q": error["suggestion"]}).status_code == 200
 
 
-def test_a_query_over_its_length_is_refused(alice: Person, shelf: Shelf) -> None:
+def test_a_query_over_its_length_is_refused(alice: Person, memory_shelf: Shelf) -> None:
     assert refused(alice, q="x" * 10_001)["code"] == "query_syntax"
 
 
@@ -284,7 +286,7 @@ def test_a_record_of_unusual_shape_is_answered_as_it_was_sent(alice: Person, she
     assert alice.client.get(PATH).json()["hits"][0]["attributes"] == attributes
 
 
-def test_a_head_is_answered_like_a_get_without_a_body(alice: Person, shelf: Shelf) -> None:
+def test_a_head_is_answered_like_a_get_without_a_body(alice: Person, memory_shelf: Shelf) -> None:
     answer = alice.client.head(PATH, {"page_size": 5, "whatever": 1})
     assert (answer.status_code, answer.content) == (200, b"")
 
