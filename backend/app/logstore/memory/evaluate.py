@@ -47,7 +47,7 @@ def matches(filter_: Filter, subject: Subject) -> bool:
             return any(value_matches(filter_, value) for value in subject.values_of(filter_.field))
 
 
-def message_matches(filter_: Tokens | TokenMatches, words: list[str]) -> bool:
+def message_matches(filter_: Tokens | TokenMatches, words: tuple[str, ...]) -> bool:
     """Whether the tokens of a message match."""
     match filter_:
         case Tokens(tokens):
@@ -73,10 +73,10 @@ def value_matches(
             return isinstance(value, str) and whole_value_test(pattern)(value)
 
 
-def has_phrase(words: list[str], phrase: tuple[str, ...]) -> bool:
+def has_phrase(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     """Whether the words have the phrase's next to each other, in order."""
-    return any(
-        tuple(words[place : place + len(phrase)]) == phrase
+    return phrase[0] in words and any(
+        words[place : place + len(phrase)] == phrase
         for place, word in enumerate(words)
         if word == phrase[0]
     )

@@ -34,33 +34,42 @@ def highlight(filter_: Filter, record: AnyRecord) -> list[Span]:
     last. Only what made the record match counts: nothing under NOT, and nothing of a branch that
     does not match as a whole.
     """
-    return _merged(_spans(filter_, Subject(record)))
+    return _merged(_spans(filter_, Subject(record)) or [])
 
 
-def _spans(filter_: Filter, subject: Subject) -> list[Span]:
+def _spans(filter_: Filter, subject: Subject) -> list[Span] | None:
+    """The places, perhaps none of a filter that matches; `None` where it does not match."""
     match filter_:
         case Tokens(tokens):
-            return _phrase_spans(tokens, subject)
+            return _phrase_spans(tokens, subject) or None
         case TokenMatches(pattern):
-            return _token_spans(pattern, subject)
-        case And(children) | Or(children):
-            if not matches(filter_, subject):
-                return []
-            return [span for child in children for span in _spans(child, subject)]
+            return _token_spans(pattern, subject) or None
+        case And(children):
+            found = [_spans(child, subject) for child in children]
+            return None if None in found else _together(found)
+        case Or(children):
+            found = [_spans(child, subject) for child in children]
+            return None if all(spans is None for spans in found) else _together(found)
         case Not() | Everything() | Exists() | Equals() | Matches():
-            return []
+            return [] if matches(filter_, subject) else None
         case NumberRange() | StringRange() | TimeWithin():
-            return []
+            return [] if matches(filter_, subject) else None
+
+
+def _together(found: Iterable[list[Span] | None]) -> list[Span]:
+    return [span for spans in found for span in spans or ()]
 
 
 def _phrase_spans(phrase: tuple[str, ...], subject: Subject) -> list[Span]:
-    tokens = subject.tokens
-    spans = []
-    for start in range(len(tokens) - len(phrase) + 1):
-        window = tokens[start : start + len(phrase)]
-        if tuple(token.text for token in window) == phrase:
-            spans.append((window[0].start, window[-1].end))
-    return spans
+    words = subject.words
+    if phrase[0] not in words:
+        return []
+    tokens, length = subject.tokens, len(phrase)
+    return [
+        (tokens[place].start, tokens[place + length - 1].end)
+        for place, word in enumerate(words)
+        if word == phrase[0] and words[place : place + length] == phrase
+    ]
 
 
 def _token_spans(pattern: Pattern, subject: Subject) -> list[Span]:

@@ -37,7 +37,8 @@ def whole_value_test(pattern: Pattern) -> Callable[[str], bool]:
         compiled = re2.compile(printed(pattern), _OPTIONS)
     except re2.error as error:
         raise Invalid("the pattern is too complex", code="regex_too_complex") from error
-    return lambda text: compiled.fullmatch(text) is not None
+    # Half a code point, which JSON text may name but UTF-8 cannot, must not stop a search.
+    return lambda text: compiled.fullmatch(text.encode("utf-8", "surrogatepass")) is not None
 
 
 def printed(pattern: Pattern) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from app.logstore.types import (
     FieldList,
     Page,
     Position,
+    Rejected,
     RoutedRecord,
     SearchPlan,
     SortKey,
@@ -65,12 +67,19 @@ class MemoryStore:
     # Writing
 
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
-        """See `LogWriter`; nothing is ever rejected."""
+        """See `LogWriter`; rejects only what JSON cannot say."""
         if position.number <= self._positions.get(position.journal, 0):
             return AppendReport(stored=0, repeated=len(records))
-        taken = [new for record in records if (new := self._unless_known(record)) is not None]
+        rejected = tuple(
+            Rejected(index, "not_storable", reason)
+            for index, record in enumerate(records)
+            if (reason := _why_not_json(record))
+        )
+        left_out = {one.index for one in rejected}
+        good = [record for index, record in enumerate(records) if index not in left_out]
+        taken = [new for record in good if (new := self._unless_known(record)) is not None]
         self._pending_positions[position.journal] = position.number
-        return AppendReport(stored=len(taken), repeated=len(records) - len(taken))
+        return AppendReport(len(taken), len(good) - len(taken), rejected)
 
     def _unless_known(self, record: RoutedRecord) -> RoutedRecord | None:
         """The record as it has to be stored, taken; or `None` for a repetition."""
@@ -190,6 +199,15 @@ class MemoryStore:
             and _is_asked(one.record.stream, stream)
             and matches(filter_, one.subject)
         ]
+
+
+def _why_not_json(record: RoutedRecord) -> str:
+    """Why the attributes are no JSON; empty when they are."""
+    try:
+        json.dumps(record.attributes, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        return str(error) or "nested too deep"
+    return ""
 
 
 def stored(record: RoutedRecord) -> StoredRecord:

@@ -42,9 +42,9 @@ class Subject:
         return words.tokens(self.record.message)
 
     @cached_property
-    def words(self) -> list[str]:
+    def words(self) -> tuple[str, ...]:
         """The texts of the tokens, in order."""
-        return [token.text for token in self.tokens]
+        return words.token_texts(self.record.message)
 
     def values_of(self, field: Field) -> Sequence[Scalar]:
         """The field's values; of an attribute those at the path itself, not below it."""

@@ -72,3 +72,7 @@ def test_a_printed_pattern_keeps_its_meaning_inside_others() -> None:
     assert printed(Sequence((Either((Text("a"), Text("b"))), Repeat(Text("cd"), 0, 1)))) == (
         "(?:a|b)(?:cd)?"
     )
+
+
+def test_half_a_code_point_stops_no_search() -> None:
+    assert not whole_value_test(Text("a"))("\ud800")
