@@ -61,9 +61,7 @@ def test_an_event_has_its_fields_and_the_requests_id(
 
 
 @FORMS
-def test_what_others_log_takes_the_same_form(
-    form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_others_log_takes_the_same_form(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_as(form)
     logging.getLogger("somebody.else").warning("%d of %d", 1, 2, extra={"part": "x"})
     line = capsys.readouterr().out.strip()
