@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.query import fields
-from app.query.fields import field_named
+from app.query.fields import Field, field_named
 from app.query.filters import (
     And,
     Equals,
@@ -461,3 +461,16 @@ def test_nested_keys_and_keys_with_dots_are_one_path(store: Store) -> None:
         "nested",
     ]
     assert store.ids(Equals(field_named("a.b"), ("v",))) == ["other"]
+
+
+@pytest.mark.parametrize("field", [fields.SERVICE, fields.TRACE_ID, fields.LEVEL, F])
+def test_an_empty_bound_of_a_string_range_is_below_every_string(store: Store, field: Field) -> None:
+    def values(text: str | None) -> dict[str, Any]:
+        return {"attributes": {"f": text}} if field.is_attribute else {field.name: text}
+
+    store.add(a_sent_record("a", **values("info")), a_sent_record("none", **values(None)))
+    for includes_lower in (True, False):
+        for upper in (None, "z"):
+            filter_ = StringRange(field, "", upper, includes_lower, includes_upper=True)
+            assert store.ids(filter_) == ["a"]
+    assert store.ids(StringRange(field, None, "", includes_lower=True, includes_upper=True)) == []
