@@ -108,7 +108,7 @@ WHITENOISE_AUTOREFRESH = False
 
 # ── People and tokens ─────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "users.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["app.users.backends.AccountBackend"]
 PASSWORD_HASHERS = ["app.users.hashers.Argon2id"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

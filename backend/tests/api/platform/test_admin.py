@@ -43,3 +43,17 @@ def test_the_admin_shows_no_hash_and_cannot_touch_the_audit(
     assert acme_key[:13] in key
     assert root.get("/admin/audit/auditentry/").status_code == 200
     assert root.get("/admin/audit/auditentry/add/").status_code == 403
+
+
+def test_signing_in_to_the_admin_is_limited_like_everywhere(root: Client) -> None:
+    client = Client()
+    assert client.login(username="Root", password=PASSWORD)
+    for _ in range(10):
+        assert not client.login(username="root", password="wrong")
+    assert not client.login(username="root", password=PASSWORD)
+    elsewhere = client.post(
+        "/api/auth/login/",
+        {"username": "root", "password": PASSWORD},
+        content_type="application/json",
+    )
+    assert elsewhere.status_code == 429
