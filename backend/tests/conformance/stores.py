@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.core.scope import Scope
 from app.logstore.registry import open_reader, open_writer
@@ -23,7 +24,7 @@ from app.logstore.types import (
 )
 from app.query.filters import Everything, Filter
 from tests.conformance.cast import ALICE
-from tests.conformance.records import ALWAYS
+from tests.conformance.records import ALWAYS, a_sent_record
 
 EVERYTHING = Everything()
 JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
@@ -69,6 +70,14 @@ class Store:
         report = self.append(*records)
         self.writer.commit()
         return report
+
+    def add_values(self, **values: Any) -> None:
+        """One record for each value of the attribute `f`, its id the name that it is given here."""
+        self.add(*(a_sent_record(name, attributes={"f": value}) for name, value in values.items()))
+
+    def add_messages(self, **messages: str) -> None:
+        """One record for each message, its id the name that it is given here."""
+        self.add(*(a_sent_record(name, message) for name, message in messages.items()))
 
     def search(
         self,

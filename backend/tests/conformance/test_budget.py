@@ -88,9 +88,9 @@ def test_ranges_are_right_beyond_the_budget(crowded: Store) -> None:
     assert crowded.ids(_numbers(None, 0)) == ["double"]
     assert crowded.ids(_numbers(0, None)) == ["big", "list", "number"]
     assert crowded.ids(_numbers(-3, -2)) == ["double"]
-    web = StringRange(LATE, "web-01", "web-02", True, False)  # noqa: FBT003 — a range's bounds
+    web = StringRange(LATE, "web-01", "web-02", includes_lower=True, includes_upper=False)
     assert crowded.ids(web) == ["text"]
-    above = StringRange(LATE, "web-01", None, False, False)  # noqa: FBT003 — a range's bounds
+    above = StringRange(LATE, "web-01", None, includes_lower=False, includes_upper=False)
     assert crowded.ids(above) == ["list", "long"]
 
 

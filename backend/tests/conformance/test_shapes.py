@@ -50,7 +50,10 @@ def test_a_value_of_any_length_is_found_exact_existing_missing_and_by_pattern(
     assert store.ids(Not(Equals(field, (long,)))) == ["none", "other", "short"]
     assert store.ids(Matches(field, Sequence((ANY_RUN, Text("y"))))) == ["other"]
     assert store.ids(Matches(field, Sequence((Text("é"), ANY_RUN)))) == ["long", "other", "short"]
-    assert store.ids(StringRange(field, "é", None, False, True)) == ["long", "other"]  # noqa: FBT003 — a range's bounds
+    assert store.ids(StringRange(field, "é", None, includes_lower=False, includes_upper=True)) == [
+        "long",
+        "other",
+    ]
     found = store.reader.get(ALICE, "long")
     assert found is not None
     assert (found.attributes.get("f") if field.is_attribute else getattr(found, field.name)) == long
@@ -136,7 +139,9 @@ def test_a_number_comes_back_as_sent_and_is_found(store: Store, number: float) -
     (record,) = store.search(Equals(F, (number,))).records
     sent = record.attributes["f"]
     assert (sent, type(sent)) == (number, type(number))
-    assert store.ids(NumberRange(F, float(number), float(number), True, True)) == ["it"]  # noqa: FBT003 — a range's bounds
+    assert store.ids(
+        NumberRange(F, float(number), float(number), includes_lower=True, includes_upper=True)
+    ) == ["it"]
     assert store.ids(Equals(field_named("g"), (number,))) == ["it"]
     assert store.ids(Equals(field_named("g.h"), (number,))) == ["it"]
 
