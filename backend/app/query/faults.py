@@ -217,6 +217,20 @@ class Faults:
             draft = self._replaced(token.start, token.end, "")
         return self._unexpected(index, ("one value",), draft=draft)
 
+    def turned_comparison(self, name: Name, index: int) -> QuerySyntaxError:
+        """`500 <= status`; a field that has a number for its name stands in back-ticks."""
+        sign, value = self._tokens[index - 1], self._tokens[index]
+        turned = f"{value.text} {sign.text.translate(_TURNED)} {name.text}"
+        draft = self._replaced(name.span.start, value.end, turned)
+        if self._tokens[index + 1].kind is Kind.COMPARE:
+            draft = self._chain_draft(index + 1)
+        return self._error(
+            f'expected the name of a field before "{sign.text}", found "{name.text}"',
+            name.span,
+            expected=("the name of a field",),
+            draft=draft,
+        )
+
     def compared_pattern(self, index: int) -> QuerySyntaxError:
         """Wildcards or a regular expression after `<` and its like."""
         sign, token = self._tokens[index - 1], self._tokens[index]

@@ -6,7 +6,9 @@ import re
 
 from app.query.spans import Span
 from app.query.tokens import Kind, Token
-from app.query.tree import Anything, Name, Quoted, Regex, Value, Wildcard, Word
+from app.query.tree import Anything, Name, Operator, Quoted, Regex, Value, Wildcard, Word
+
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 # Between quotes a backslash is itself unless it stands before a quote or another one: "C:\temp".
@@ -48,6 +50,16 @@ def name_of(token: Token) -> Name | None:
         return Name(_TICK_ESCAPE.sub(r"\1", token.text[1:-1]), span_of(token))
     value = unquoted(token)
     return Name(value.text, value.span) if isinstance(value, Word) else None
+
+
+def looks_turned(name: str, operator: Operator, value: Value) -> bool:
+    """Whether a comparison looks as if number and field had changed sides: `500 <= status`."""
+    return (
+        operator is not Operator.NOT_EQUAL
+        and isinstance(value, Word)
+        and NUMBER.fullmatch(name) is not None
+        and NUMBER.fullmatch(value.text) is None
+    )
 
 
 def span_of(token: Token) -> Span:

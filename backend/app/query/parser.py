@@ -10,7 +10,7 @@ from app.query import regex
 from app.query.errors import QuerySyntaxError
 from app.query.faults import MAX_CLAUSES, MAX_DEPTH, Faults
 from app.query.lexer import lex
-from app.query.operands import name_of, quoted, span_of, unquoted, value_of
+from app.query.operands import looks_turned, name_of, quoted, span_of, unquoted, value_of
 from app.query.spans import Span
 from app.query.tokens import Kind, Token
 from app.query.tree import (
@@ -212,6 +212,9 @@ class _Parser:
         value = self._value()
         if operator is not Operator.NOT_EQUAL and not isinstance(value, Word | Quoted):
             raise self._faults.compared_pattern(self._index - 1)
+        written = self._text[name.span.start : name.span.end]
+        if looks_turned(written, operator, value):
+            raise self._faults.turned_comparison(name, self._index - 1)
         span = Span(start, value.span.end)
         self._count(span)
         return Compare(name, operator, value, span)

@@ -13,6 +13,7 @@ from enum import Enum
 from itertools import groupby
 
 from app.query.lexer import MAX_LENGTH, could_be_regex, is_number_operand
+from app.query.operands import looks_turned
 from app.query.tokens import OPERATORS
 from app.query.tree import (
     All,
@@ -142,7 +143,11 @@ class _Printer:
             case Compare(name, operator, value):
                 space = self._style.space
                 text = f"{operator.value}{space}{_value(value, _Place.VALUE)}"
-                return text if is_inside else f"{self._name(name)}{space}{text}"
+                if is_inside:
+                    return text
+                is_turned = looks_turned(name.text, operator, value)
+                shown = f"\\{name.text}" if is_turned else self._name(name)
+                return f"{shown}{space}{text}"
             case Range(name, lower, upper):
                 text = (
                     f"{'[' if leaf.includes_lower else '{'}"

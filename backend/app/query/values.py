@@ -15,10 +15,10 @@ from app.query.fields import Field, Kind
 from app.query.filters import Equals, Everything, Exists, Filter, Matches, Scalar, TimeWithin
 from app.query.instants import EXPECTED, parse_instant
 from app.query.levels import LEVEL_BY_WORD, LEVELS, level_of_number, level_of_word
+from app.query.operands import NUMBER
 from app.query.patterns import Pattern, of_glob
 from app.query.tree import Quoted, Regex, Wildcard, Word
 
-NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,308})", re.ASCII)
 
 # Every record has these.
