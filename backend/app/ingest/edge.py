@@ -15,7 +15,7 @@ from app.ingest.bulk import BulkEndpoint
 from app.ingest.cluster import Cluster
 from app.ingest.declared import DeclaredLimits, DeclaredNames
 from app.ingest.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
-from app.ingest.elastic_errors import elastic_error
+from app.ingest.elastic_errors import elastic_error, must_be_cut
 from app.ingest.handshake import Handshake
 from app.ingest.intake import Intake, JournalWriter, ShippedNumber
 from app.ingest.native import NativeEndpoint
@@ -27,6 +27,7 @@ from app.ingest.responses import (
     Send,
     problem_answer,
     send_answer,
+    send_cut_answer,
 )
 
 log = structlog.get_logger(__name__)
@@ -76,9 +77,14 @@ class Edge:
             intake_metrics.HUNG_UP.inc()
             log.info("sender_hung_up", request_id=request.id)
             return
+        protocol = _protocol_of(names)
         seconds = self._clock.monotonic() - started
-        intake_metrics.count_request(_protocol_of(names), answer.status, seconds)
-        await send_answer(send, answer, request_id=request.id, is_head=request.method == "HEAD")
+        intake_metrics.count_request(protocol, answer.status, seconds)
+        if protocol == "es_bulk" and must_be_cut(answer.status, request.headers):
+            await send_cut_answer(send, answer, request_id=request.id)
+        else:
+            is_head = request.method == "HEAD"
+            await send_answer(send, answer, request_id=request.id, is_head=is_head)
 
     async def _answer(self, request: Request, names: tuple[str, ...], receive: Receive) -> Answer:
         is_native = names == _NATIVE

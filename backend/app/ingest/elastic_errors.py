@@ -34,6 +34,20 @@ _TYPES = {
 }
 
 
+# A refusal that may be over soon: the same records would be taken later.
+_MAY_PASS = frozenset({401, 403, 408, 429, 500, 503})
+
+
+def must_be_cut(status: int, headers: Headers) -> bool:
+    """Whether a bulk request's refusal must look like a broken connection.
+
+    rsyslog's omelasticsearch up to 8.2302 at least (Debian 12) does not look at the status: it
+    takes any whole JSON answer without items as a verdict on the records and drops them, but keeps
+    them and comes back when the transfer fails. It is the one shipper without a user agent.
+    """
+    return status in _MAY_PASS and "user-agent" not in headers
+
+
 def elastic_answer(status: int, value: Any, headers: Headers) -> Answer:
     """A value as compact JSON, in the media type that the client speaks."""
     return encoded_answer(status, orjson.dumps(value), headers)

@@ -101,11 +101,22 @@ async def send_answer(
     send: Send, answer: Answer, *, request_id: str, is_head: bool = False
 ) -> None:
     """Sends a whole answer; to HEAD without its body, but with its length."""
+    await send(_start_of(answer, request_id, len(answer.body)))
+    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+
+
+async def send_cut_answer(send: Send, answer: Answer, *, request_id: str) -> None:
+    """Sends an answer that is one byte short of what it promises: the server then closes the
+    connection, and the client knows that the transfer failed, whatever it makes of the status."""
+    await send(_start_of(answer, request_id, len(answer.body) + 1))
+    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+
+
+def _start_of(answer: Answer, request_id: str, length: int) -> Message:
     headers = [
         (b"content-type", answer.content_type.encode("latin-1")),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-length", str(length).encode()),
         (b"x-request-id", request_id.encode("latin-1")),
     ]
     headers += [(name.encode("latin-1"), text.encode("latin-1")) for name, text in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}

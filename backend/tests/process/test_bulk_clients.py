@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from elasticsearch import AuthenticationException, Elasticsearch, NotFoundError, helpers
+from prometheus_client import REGISTRY
 
 from tests.unit.ingest.edge.server import ALICES_KEY, Served, served
 
@@ -125,33 +128,72 @@ action(
 """
 
 
+@contextlib.contextmanager
+def rsyslog(edge: Served, directory: Path, lines: list[str], *, search_type: str) -> Iterator[None]:
+    """Runs until the end of the block; reads the lines from a file, and may repeat nothing."""
+    program = shutil.which("rsyslogd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    assert program is not None, "install the packages that .ci/packages lists"
+    (directory / "app.log").write_text("".join(f"{line}\n" for line in lines))
+    configuration = directory / "rsyslog.conf"
+    configuration.write_text(
+        RSYSLOG.format(directory=directory, port=edge.port, key=ALICES_KEY, search_type=search_type)
+    )
+    with (directory / "output").open("w") as output:
+        running = subprocess.Popen(
+            [program, "-n", "-f", str(configuration), "-i", str(directory / "pid")],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(timeout=10)
+
+
+def wait_until(is_done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_done() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 # An empty type is what Elasticsearch 8 wants; "events" is what rsyslog sends if nobody chooses.
 @pytest.mark.parametrize("search_type", ["", "events"])
 def test_rsyslog_delivers_every_line(edge: Served, tmp_path: Path, search_type: str) -> None:
-    program = shutil.which("rsyslogd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    assert program is not None, "install the packages that .ci/packages lists"
     lines = [f'line {number} "quoted" \\ é' for number in range(1000)]
-    (tmp_path / "app.log").write_text("".join(f"{line}\n" for line in lines))
-    configuration = tmp_path / "rsyslog.conf"
-    configuration.write_text(
-        RSYSLOG.format(directory=tmp_path, port=edge.port, key=ALICES_KEY, search_type=search_type)
-    )
-    rsyslog = subprocess.Popen(
-        [program, "-n", "-f", str(configuration), "-i", str(tmp_path / "pid")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while len(edge.lines()) < len(lines) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    finally:
-        rsyslog.terminate()
-        output, _ = rsyslog.communicate(timeout=10)
+    with rsyslog(edge, tmp_path, lines, search_type=search_type):
+        wait_until(lambda: len(edge.lines()) >= len(lines))
 
-    assert messages(edge) == lines, output
+    assert messages(edge) == lines, (tmp_path / "output").read_text()
     assert not (tmp_path / "errors").exists()
     assert all(not batch.bad for batch in edge.batches())
     assert {index for batch in edge.batches() for index in batch.indices or []} == {"syslog"}
     assert json.loads(edge.lines()[0])["level"] == "warning"
+
+
+def test_rsyslog_comes_back_when_the_journal_has_room_again(tmp_path: Path) -> None:
+    def refused() -> float:
+        labels = {"protocol": "es_bulk", "status": "429"}
+        return REGISTRY.get_sample_value("elkv_ingest_requests_total", labels) or 0
+
+    lines = [f"line {number}" for number in range(200)]
+    chance = random.Random(7)
+    with served(tmp_path / "journal", journal_bytes=64 * 1024) as edge:
+        with edge.client(Authorization=f"ApiKey {ALICES_KEY}") as client:
+            full = 202
+            while full == 202:
+                pad = chance.randbytes(2_000).hex()
+                full = client.post("/api/v1/logs/", json={"pad": pad}).status_code
+            while client.post("/api/v1/logs/", json={}).status_code == 202:
+                pass
+        filled = edge.journal.state().last_number
+        before = refused()
+        with rsyslog(edge, tmp_path, lines, search_type=""):
+            wait_until(lambda: refused() > before)
+            edge.journal.trim(filled)
+            wait_until(lambda: len(edge.lines()) >= len(lines))
+
+        assert full == 429
+        assert refused() > before
+        assert messages(edge) == lines, (tmp_path / "output").read_text()
+        assert not (tmp_path / "errors").exists()

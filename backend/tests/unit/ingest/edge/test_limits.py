@@ -143,6 +143,25 @@ def test_a_full_journal_refuses_whole_requests_and_says_when_to_come_back(
         assert len(edge.lines()) == 2 * taken
 
 
+@pytest.mark.parametrize("user_agent", ["", "User-Agent: x\r\n"])
+def test_only_who_cannot_read_a_refusal_gets_it_cut(tmp_path: Path, user_agent: str) -> None:
+    request = (
+        f"POST /_bulk HTTP/1.1\r\nHost: x\r\n{user_agent}X-API-Key: elkv_no\r\n"
+        "Content-Length: 2\r\n\r\n{}"
+    )
+    with (
+        served(tmp_path) as edge,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+    ):
+        connection.sendall(request.encode())
+        status, headers, body = answer_of(connection)
+
+        missing = int(headers["content-length"]) - len(body)
+        assert status == 401
+        assert missing == (0 if user_agent else 1)
+        assert body.endswith(b',"status":401}')
+
+
 def test_a_broken_journal_is_unavailable_for_a_while(tmp_path: Path) -> None:
     with served(tmp_path) as edge:
         edge.journal.close()
