@@ -72,6 +72,10 @@ class Client:
         self._sleep = sleep
         self.authorization: str | None = None
 
+    def close(self) -> None:
+        """Hangs up; the next request connects again."""
+        self._connection.close()
+
     def request(
         self, method: str, path: str, body: bytes = b"", *, content_type: str = "application/json"
     ) -> Answer:

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             send(client, options.file, stream=options.stream, kind=options.kind)
         else:
             search(client, options)
+        client.close()
     except (CommandFailed, OSError) as error:
         sys.stderr.write(f"elkv: {error}\n")
         return 1
