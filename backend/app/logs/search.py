@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from app.core.clock import Clock
 from app.core.errors import FieldError, Invalid, NotFound
 from app.core.scope import Permission, Scope
 from app.logs.aggregation import TableRequest
+from app.logs.answers import HistogramAnswer, SearchAnswer, TableAnswer
 from app.logs.cursor import CURSOR_LIFETIME_SECONDS, AskedText, Cursor, open_cursor, seal
 from app.logs.gate import Gate
 from app.logs.held_searches import find_held_search, hold_search
-from app.logs.highlighting import Spans, spans_of_hits
-from app.logs.histogram import Bucket, bucket_plans, buckets_of
+from app.logs.highlighting import spans_of_hits
+from app.logs.histogram import bucket_plans, buckets_of
 from app.logs.intervals import bucket_count, nice_interval_ns
 from app.logs.metrics import SEARCH_SECONDS, SEARCHES_TIMED_OUT
 from app.logs.neighbours import Neighbours, neighbour_plans
@@ -33,7 +34,6 @@ from app.logstore.types import (
     SortKey,
     StoredRecord,
     StoreHealth,
-    Table,
     TimeRange,
     ValueList,
 )
@@ -43,41 +43,6 @@ from app.query.resolve import resolve
 from app.query.tree import Query
 
 MAX_INTERVALS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """One page. `spans` has the places in `message` of each record, in the same order."""
-
-    records: tuple[StoredRecord, ...]
-    spans: tuple[Spans, ...]
-    total: int
-    timed_out: bool
-    skipped: tuple[str, ...]
-    range: TimeRange
-    next_cursor: str | None
-    took_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class HistogramAnswer:
-    """All buckets of the range, empty ones included."""
-
-    interval_ns: int
-    buckets: tuple[Bucket, ...]
-    range: TimeRange
-    timed_out: bool
-    skipped: tuple[str, ...]
-    took_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TableAnswer:
-    """The table of an aggregation."""
-
-    table: Table
-    range: TimeRange
-    took_ms: int
 
 
 class LogSearch:

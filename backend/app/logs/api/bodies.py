@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.logs.aggregation import TableRequest, table_columns, table_rows
+from app.logs.answers import HistogramAnswer, SearchAnswer, TableAnswer
 from app.logs.histogram import Bucket
 from app.logs.instants import instant_text
 from app.logs.intervals import duration_text
 from app.logs.neighbours import Neighbours
 from app.logs.rows import hit_row, record_row
-from app.logs.search import HistogramAnswer, SearchAnswer, TableAnswer
 from app.logs.selectors import ReplayMark
 from app.logs.services import Replayed
 from app.logs.syntax import tree_json

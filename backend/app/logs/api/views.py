@@ -8,11 +8,11 @@ from rest_framework.response import Response
 
 from app.core.endpoints import Stability
 from app.core.scope import Permission, Scope
+from app.logs.answers import SearchAnswer
 from app.logs.api import bodies, inputs, serializers
 from app.logs.api.documentation import AROUND, BUCKETS, FIELD, FIELDS, ID, PAGE, VALUES
 from app.logs.process import log_search
 from app.logs.rows import record_row
-from app.logs.search import SearchAnswer
 from app.query.errors import QuerySyntaxError
 from app.users.org_view import OrgView
 
