@@ -160,7 +160,8 @@ class Metric:
     """One number per group.
 
     SUM, AVG, MIN, MAX and PERCENTILE see numbers only, every one of a list; of none they are null
-    (SUM: 0). PERCENTILE may be off by 1 % of the value, UNIQ by 2 % beyond 3,000 distinct values.
+    (SUM: 0). PERCENTILE p is the number at index ⌊p / 100 · (n - 1)⌋ of n sorted ones, or between it
+    and the next. It may be off by 1 % of the value, UNIQ by 2 % beyond 3,000 distinct values.
     """
 
     function: Function
@@ -173,7 +174,9 @@ class Metric:
 class GroupByField:
     """The `size` most frequent values of a field, each record counting once for each of its values.
 
-    Records without the field are in no group.
+    Records without the field are in no group. Inside another group they are that group's own most
+    frequent ones. Numbers are one value when they are as doubles (200 and 200.0, 0 and -0.0); 1,
+    "1" and true are three. Ties are ordered by the value's text.
     """
 
     field: Field
@@ -182,7 +185,7 @@ class GroupByField:
 
 @dataclass(frozen=True, slots=True)
 class GroupByTime:
-    """Intervals of @timestamp aligned to 1970-01-01; only those with records."""
+    """Intervals of @timestamp aligned to 1970-01-01, whole milliseconds; only those with records."""
 
     interval_ns: int
 
@@ -254,8 +257,9 @@ class ValueCount:
 class ValueList:
     """The most frequent values, ties by value as text.
 
-    `other`: records that have the field, but none of the values listed. `missing`: records in range
-    without it. `distinct`: how many values there are (prefix applied), as exact as UNIQ.
+    `other`: records that have a value at the field's own path, but none of those listed. `missing`:
+    matching records that have none there. `distinct`: how many values there are (prefix applied), as
+    exact as UNIQ.
     """
 
     values: tuple[ValueCount, ...]

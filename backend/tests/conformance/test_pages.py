@@ -49,7 +49,8 @@ def _key(record: StoredRecord | RoutedRecord) -> SortKey:
 @pytest.mark.parametrize("is_descending", [True, False])
 def test_thousands_at_one_instant_come_once_each_in_order_while_more_arrive(
     store: Store,
-    is_descending: bool,  # noqa: FBT001 — a parameter of the test
+    *,
+    is_descending: bool,
 ) -> None:
     records = [_tied(number) for number in range(TIES)]
     for start in range(0, TIES, 5000):
@@ -98,7 +99,8 @@ def test_more_is_said_exactly_when_there_is_more(store: Store, limit: int) -> No
 @pytest.mark.parametrize("is_descending", [True, False])
 def test_a_page_may_start_where_no_record_is(
     store: Store,
-    is_descending: bool,  # noqa: FBT001 — a parameter of the test
+    *,
+    is_descending: bool,
 ) -> None:
     store.add(*(a_sent_record(name, at=NOON_NS) for name in ("a", "c", "e")))
     plan = SearchPlan(EVERYTHING, ALWAYS, is_descending=is_descending)

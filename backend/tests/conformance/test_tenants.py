@@ -31,7 +31,7 @@ def test_bob_sees_what_alice_sees(store: Store) -> None:
 
 
 @pytest.mark.parametrize("has_own", [False, True])
-def test_charlie_sees_nothing_of_acme_by_any_method(store: Store, has_own: bool) -> None:  # noqa: FBT001 — a parameter of the test
+def test_charlie_sees_nothing_of_acme_by_any_method(store: Store, *, has_own: bool) -> None:
     store.add(SECRET)
     own = 1 if has_own else 0
     if has_own:
