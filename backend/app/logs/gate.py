@@ -18,13 +18,13 @@ class Gate:
     """Lets `running` callers in at once; one more waits, at most `wait_seconds`.
 
     At most `waiting` callers wait, so that a flood of searches is answered instead of hoarded, and
-    one organisation takes at most half of all places, so that its flood is not everybody's.
+    one organisation takes at most three quarters of all places, so that its flood is not everybody's.
     """
 
     def __init__(self, *, running: int, waiting: int, wait_seconds: float) -> None:
         self._running = running
         self._places = running + waiting
-        self._places_each = max(1, (self._places + 1) // 2)
+        self._places_each = max(1, self._places * 3 // 4)
         self._wait_seconds = wait_seconds
         self._inside = threading.BoundedSemaphore(running)
         self._lock = threading.Lock()
@@ -53,7 +53,7 @@ class Gate:
                 SEARCHES_REFUSED.inc()
                 raise OverLimit(
                     f"{self._places_each} searches of this organisation are running or waiting"
-                    " already (half of all places), try again",
+                    " already (three quarters of all places), try again",
                     code="too_many_searches",
                     retry_after_seconds=RETRY_AFTER_SECONDS,
                 )

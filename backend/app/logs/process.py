@@ -13,6 +13,9 @@ from app.logs.gate import Gate
 from app.logs.search import LogSearch
 from app.logstore.registry import open_reader
 
+_WAITING_PER_RUNNING = 8
+_THREADS_FOR_OTHERS = 8
+
 _lock = threading.Lock()
 _search: LogSearch | None = None
 
@@ -35,9 +38,11 @@ def log_search() -> LogSearch:
 
 def _gate() -> Gate:
     # Who waits holds a thread: searches must not take all of them from everything else.
+    running = settings.SEARCH_CONCURRENCY
+    spare = settings.WEB_THREADS - running - _THREADS_FOR_OTHERS
     return Gate(
-        running=settings.SEARCH_CONCURRENCY,
-        waiting=settings.WEB_THREADS // 2,
+        running=running,
+        waiting=max(0, min(running * _WAITING_PER_RUNNING, spare)),
         wait_seconds=settings.SEARCH_WAIT_SECONDS,
     )
 
