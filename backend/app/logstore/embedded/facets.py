@@ -47,8 +47,9 @@ def field_list(asked: Asked, org_id: OrgId, limit: int) -> FieldList:
         with told_apart(snapshot.home.name):
             here = snapshot.count(query)
             total += here
-            built_in.update(_built_in_counts(snapshot, query, here))
-            for path, found in _attributes(snapshot, query, org_id).items():
+            among = _Among(snapshot, query, is_all=here == snapshot.state.records)
+            built_in.update(_built_in_counts(among, here))
+            for path, found in _attributes(among, org_id).items():
                 records[path] += found.records
                 kinds[path] |= found.kinds
                 if not found.is_mapped:
@@ -76,11 +77,23 @@ def _one_type(kinds: set[str]) -> str:
     return next(iter(kinds)) if len(kinds) == 1 else "mixed"
 
 
-def _built_in_counts(snapshot: Snapshot, query: Query, total: int) -> dict[str, int]:
+class _Among(NamedTuple):
+    """The records that are asked for in one partition."""
+
+    snapshot: Snapshot
+    query: Query
+    is_all: bool  # every record that there is, so that the query need not be asked each time
+
+    def matching(self, there: Query) -> int:
+        """How many of them match. Documents that are no records must not."""
+        return self.snapshot.count(there if self.is_all else all_of([self.query, there]))
+
+
+def _built_in_counts(among: _Among, total: int) -> dict[str, int]:
     return {
         name: total
         if name in _ALWAYS_THERE
-        else snapshot.count(all_of([query, snapshot.compiler.compile(Exists(field))]))
+        else among.matching(among.snapshot.compiler.compile(Exists(field)))
         for name, field in BUILT_IN.items()
     }
 
@@ -93,45 +106,45 @@ class _Found(NamedTuple):
     is_mapped: bool
 
 
-def _attributes(snapshot: Snapshot, query: Query, org_id: OrgId) -> dict[str, _Found]:
+def _attributes(among: _Among, org_id: OrgId) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
-    mapped = snapshot.mapped_fields(org_id)
+    mapped = among.snapshot.mapped_fields(org_id)
     in_rest: dict[str, set[str]] = defaultdict(set)
     tokens: Counter[str] = Counter()
     sums: Counter[str] = Counter()
-    for token in attribute_tokens(snapshot, query):
+    for token in attribute_tokens(among.snapshot, among.query):
         in_rest[token.path].add(token.kind)
         tokens[token.path] += 1
         sums[token.path] += token.records
     for path in mapped:
-        kinds = _kinds_in_columns(snapshot, query, path)
+        kinds = _kinds_in_columns(among, path)
         if kinds and path not in in_rest:
             there = Query.exists_query(json_field(path), json_subpaths=False)
-            found[path] = _Found(snapshot.count(all_of([query, there])), kinds, is_mapped=True)
+            found[path] = _Found(among.matching(there), kinds, is_mapped=True)
         elif kinds:
             there = exists_at(Field(path, Kind.ATTRIBUTE))
             both = kinds | in_rest.pop(path)
-            found[path] = _Found(snapshot.count(all_of([query, there])), both, is_mapped=False)
+            found[path] = _Found(among.matching(there), both, is_mapped=False)
     for path, kinds in in_rest.items():
         # Several tokens may be of one record: then they do not add up.
         records = sums[path]
         if tokens[path] > 1:
             there = has_rest(Field(path, Kind.ATTRIBUTE))
-            records = snapshot.count(all_of([query, there]))
+            records = among.matching(there)
         found[path] = _Found(records, kinds, is_mapped=False)
     return found
 
 
-def _kinds_in_columns(snapshot: Snapshot, query: Query, path: str) -> set[str]:
+def _kinds_in_columns(among: _Among, path: str) -> set[str]:
     name = json_field(path)
     asked = {
-        "string": snapshot.compiler.parse(
+        "string": among.snapshot.compiler.parse(
             f"{name}:[{STRING_MARK} TO {chr(ord(STRING_MARK) + 1)}}}"
         ),
-        "number": snapshot.compiler.parse(f"{name}:[-{_WIDEST} TO {_WIDEST}]"),
+        "number": among.snapshot.compiler.parse(f"{name}:[-{_WIDEST} TO {_WIDEST}]"),
         "boolean": any_of([term(name, value) for value in (False, True)]),
     }
-    return {kind for kind, one in asked.items() if snapshot.count(all_of([query, one]))}
+    return {kind for kind, one in asked.items() if among.matching(one)}
 
 
 def exists_at(field: Field) -> Query:

@@ -92,8 +92,9 @@ class Opened:
     def _partition(self, home: Home) -> Partition:
         with self._lock:
             partition = self._open.get(home)
-            if partition is None:
-                directory = directory_of(self._location, home)
+            directory = directory_of(self._location, home)
+            if partition is None or not partition.is_still_at(directory):
+                self._failed.pop(home.name, None)
                 partition = self._open[home] = Partition(directory, home, self._cache)
                 if len(self._open) > MAX_OPEN:
                     self._open.popitem(last=False)

@@ -17,7 +17,12 @@ from app.logstore.embedded.schema import open_index
 from app.logstore.embedded.source import BlockCache, Damaged, SourceReader
 from app.logstore.embedded.state import State, read_catalogue, read_state
 from app.logstore.partitions import Home
+from app.logstore.schema import leaves_of
 from app.logstore.types import StoredRecord
+from app.query.fields import Field
+
+# Every matching document is in this bucket.
+COUNT_REQUEST = {"records": {"filter": "*"}}
 
 INDEX = "index"
 SOURCE = "source"
@@ -51,9 +56,22 @@ class Snapshot:
 
     def count(self, query: Query) -> int:
         """How many documents match."""
-        # The type stubs of tantivy know nothing of the count that its results have.
-        result: Any = self.searcher.search(query, limit=1, order_by_field="ts")
-        return int(result.count)
+        # Four times as fast as a search that counts, because nothing is put in order.
+        answer: dict[str, Any] = self.searcher.aggregate(query, COUNT_REQUEST)
+        return int(answer["records"]["doc_count"])
+
+    def values_of(self, ref: int, field: Field) -> list[tuple[str, Any]]:
+        """(kind, value) of a record's field, taken from the record as it was sent."""
+        record = self.record(ref)
+        if not field.is_attribute:
+            value = getattr(record, field.name)
+            return [] if value is None else [("string", value)]
+        leaves, _ = leaves_of(dict(record.attributes))
+        return [
+            ("string" if isinstance(value, str) else "number", value)
+            for path, value in leaves
+            if path == field.name and not isinstance(value, bool)
+        ]
 
     def find_one(self, query: Query) -> StoredRecord:
         """The record of any match; there has to be one."""
@@ -77,10 +95,15 @@ class Partition:
         self._meta = directory / INDEX / "meta.json"
         self._source = SourceReader(directory / SOURCE, cache)
         self._lock = Lock()
+        self._inode = directory.stat().st_ino
         self._seen = version_of(self._meta)
         with told_apart(home.name):
             self._index = open_index(directory / INDEX)
             self._snapshot = self._load()
+
+    def is_still_at(self, directory: Path) -> bool:
+        """Whether the directory is the one that was opened, and not a new one in its place."""
+        return directory.stat().st_ino == self._inode
 
     def snapshot(self) -> Snapshot:
         """The newest commit. `FileNotFoundError` when the partition has been removed."""

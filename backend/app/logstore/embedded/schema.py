@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +20,7 @@ KEYWORDS_WITHOUT_COLUMN = frozenset({"trace_id", "span_id"})
 # Marks a string in `attributes`: tantivy would turn text that looks like RFC 3339 into a date.
 STRING_MARK = "="
 NUL = "\0"
+_ESCAPED = re.compile("\x01([\x01\x02])")
 # Begins the `rest` path of a built-in keyword; an escaped attribute path never begins so.
 KEYWORD_PATH = "\x01k"
 
@@ -83,7 +85,7 @@ def unescape_path(path: str) -> str:
     """The inverse of `escape_path`."""
     if "\x01" not in path:
         return path
-    return path.replace("\x01\x02", NUL).replace("\x01\x01", "\x01")
+    return _ESCAPED.sub(lambda match: NUL if match[1] == "\x02" else "\x01", path)
 
 
 def number_token(number: float) -> str:

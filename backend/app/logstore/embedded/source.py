@@ -13,6 +13,7 @@ import struct
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -20,11 +21,13 @@ from zlib import crc32
 
 import zstandard
 
-BLOCK_RECORDS = 128
+from app.logstore.interface import FaultPoint, no_fault
+
+BLOCK_RECORDS = 256
 FILE_RECORDS = 262_144
 _LEVEL = 3
 # A full file is packed when its blocks hold fewer records than this on average.
-_WORTH_PACKING = 64
+_WORTH_PACKING = 128
 _MAX_OPEN_FILES = 64
 
 # CRC-32 of the payload, rows, bytes of the payload, ordinal of the first row.
@@ -105,7 +108,7 @@ class SourceWriter:
         self._written = records
         directory.mkdir(exist_ok=True)
         _cut(directory, records)
-        self._file = file_of(directory, records).open("ab")
+        self._file = _opened(file_of(directory, records))
 
     @property
     def next_ordinal(self) -> int:
@@ -120,9 +123,8 @@ class SourceWriter:
 
     def flush(self) -> None:
         """Makes every row durable."""
-        if self._rows:
+        while self._rows:
             self._write_block()
-        self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -134,14 +136,24 @@ class SourceWriter:
         rows = self._rows
         room = FILE_RECORDS - self._written % FILE_RECORDS
         now, later = rows[:room], rows[room:]
-        self._file.write(encode_block(self._written, now, self._compressor))
+        _write_all(self._file, encode_block(self._written, now, self._compressor))
         self._written += len(now)
         self._rows = later
         if self._written % FILE_RECORDS == 0:
-            self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._file = file_of(self._directory, self._written).open("ab")
+            self._file = _opened(file_of(self._directory, self._written))
+
+
+def _opened(path: Path) -> FileIO:
+    # Without a buffer: closing must not write, for it must not fail when the disk is full.
+    return FileIO(path, "a")
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _cut(directory: Path, records: int) -> None:
@@ -150,15 +162,20 @@ def _cut(directory: Path, records: int) -> None:
     for file in directory.glob("*.zst"):
         if file.name > last.name and not file.name.startswith(last.stem):
             file.unlink()
+    reached = records // FILE_RECORDS * FILE_RECORDS
     if last.exists():
         with last.open("r+b") as kept:
             end = 0
             for block in scan_blocks(kept.fileno(), 0, records):
                 end = block.offset + block.length
-            kept.truncate(end)
+                reached = block.first + block.rows
+            if reached == records:
+                kept.truncate(end)
+    if reached != records:
+        raise Damaged(f"{last.name} ends at record {reached} instead of {records}")
 
 
-def pack_full_files(directory: Path, records: int) -> None:
+def pack_full_files(directory: Path, records: int, fault: FaultPoint = no_fault) -> None:
     """Rewrites full files of many small blocks; a crash in between changes nothing."""
     for number in range(records // FILE_RECORDS):
         plain = file_of(directory, number * FILE_RECORDS)
@@ -166,10 +183,10 @@ def pack_full_files(directory: Path, records: int) -> None:
         if packed.exists():
             plain.unlink(missing_ok=True)
         elif plain.exists():
-            _pack(plain, packed)
+            _pack(plain, packed, fault)
 
 
-def _pack(plain: Path, packed: Path) -> None:
+def _pack(plain: Path, packed: Path, fault: FaultPoint) -> None:
     draft = packed.with_suffix(".draft")
     with plain.open("rb") as old:
         blocks = list(scan_blocks(old.fileno(), 0, 2**63))
@@ -180,6 +197,7 @@ def _pack(plain: Path, packed: Path) -> None:
                 new.write(block)
             new.flush()
             os.fsync(new.fileno())
+    fault("merge")
     draft.rename(packed)
     plain.unlink()
 
@@ -231,16 +249,21 @@ class _OpenFile:
         return block if ordinal < block.first + block.rows else None
 
 
+# Whose block, and its first ordinal. Not the directory: a partition that was set aside and the one
+# that took its place have the same.
+CacheKey = tuple[object, int]
+
+
 class BlockCache:
     """The rows of recently read blocks, of all partitions of a reader, bounded by bytes."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._rows: OrderedDict[tuple[Path, int], tuple[list[bytes], int]] = OrderedDict()
+        self._rows: OrderedDict[CacheKey, tuple[list[bytes], int]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: tuple[Path, int]) -> list[bytes] | None:
+    def get(self, key: CacheKey) -> list[bytes] | None:
         """The rows of a block, if they are here."""
         with self._lock:
             found = self._rows.get(key)
@@ -249,7 +272,7 @@ class BlockCache:
             self._rows.move_to_end(key)
             return found[0]
 
-    def put(self, key: tuple[Path, int], rows: list[bytes]) -> None:
+    def put(self, key: CacheKey, rows: list[bytes]) -> None:
         """Keeps the rows of a block."""
         size = sum(map(len, rows)) + 33 * len(rows)
         with self._lock:
@@ -268,6 +291,7 @@ class SourceReader:
     def __init__(self, directory: Path, cache: BlockCache) -> None:
         self._directory = directory
         self._cache = cache
+        self._name = object()
         self._files: OrderedDict[int, _OpenFile] = OrderedDict()
         self._lock = Lock()
 
@@ -275,7 +299,7 @@ class SourceReader:
         """The row with this ordinal; `committed` is how many the searcher's commit has."""
         with self._lock:
             file, block = self._find(ordinal, committed)
-        key = (self._directory, block.first)
+        key = (self._name, block.first)
         rows = self._cache.get(key)
         if rows is None or len(rows) != block.rows:
             rows = file.rows_of(block)

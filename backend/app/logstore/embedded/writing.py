@@ -30,6 +30,9 @@ from app.logstore.types import Position, RoutedRecord
 
 _HEAP_BYTES = 64_000_000
 
+# tantivy merges in the background once there are so many segments of a size.
+_COMMITS_A_MERGE = 8
+
 # The digest and receive time of a record with a sent id.
 Sent = tuple[bytes, int]
 
@@ -42,6 +45,7 @@ class PartitionWriter:
         self.directory = directory
         self._fault = fault
         self._writer: tantivy.IndexWriter | None = None
+        self._commits = 0
         self._waiting = 0
         self._waiting_sent: dict[str, Sent] = {}
         self._waiting_made: dict[tuple[OrgId, str], Sent] = {}
@@ -136,6 +140,9 @@ class PartitionWriter:
             writer.add_json(self._state.document())
             writer.commit()
             self._fault("commit:after_index")
+            self._commits += 1
+            if self._commits % _COMMITS_A_MERGE == 0:
+                self._fault("merge")
         self._waiting, self._taken = 0, {}
         self._waiting_sent.clear()
         self._waiting_made.clear()
@@ -144,7 +151,8 @@ class PartitionWriter:
     def pack(self) -> None:
         """Rewrites full source files of small blocks."""
         with told_apart(self.home.name):
-            pack_full_files(self.directory / SOURCE, self._source.next_ordinal - self._waiting)
+            committed = self._source.next_ordinal - self._waiting
+            pack_full_files(self.directory / SOURCE, committed, self._fault)
 
     def close(self) -> None:
         """Lets go of everything; what was not committed is dropped."""
