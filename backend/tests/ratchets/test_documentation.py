@@ -1,0 +1,37 @@
+"""The page for operators names every setting and every metric, and the links of the pages hold."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+BACKEND = Path(__file__).resolve().parents[2]
+REPOSITORY = BACKEND.parent
+OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+
+
+def found(folder: str, pattern: str) -> set[str]:
+    return {
+        name
+        for path in (BACKEND / folder).rglob("*.py")
+        for name in re.findall(pattern, path.read_text(encoding="utf-8"))
+    }
+
+
+def test_every_setting_of_the_environment_is_explained() -> None:
+    settings = found("config", r'\benv\.\w+\(\s*"([A-Z_]+)"')
+    assert len(settings) > 20
+    assert sorted(name for name in settings if f"`{name}`" not in OPERATIONS) == []
+
+
+def test_every_metric_is_explained() -> None:
+    metrics = found("app", r'\(\s*"(elkv_[a-z_]+)"')
+    assert len(metrics) > 10
+    assert sorted(name for name in metrics if f"`{name}`" not in OPERATIONS) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
