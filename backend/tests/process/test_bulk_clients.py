@@ -195,5 +195,6 @@ def test_rsyslog_comes_back_when_the_journal_has_room_again(tmp_path: Path) -> N
 
         assert full == 429
         assert refused() > before
-        assert messages(edge) == lines, (tmp_path / "output").read_text()
+        # What was suspended comes after what was not: each line once, in whatever order.
+        assert sorted(messages(edge)) == sorted(lines), (tmp_path / "output").read_text()
         assert not (tmp_path / "errors").exists()
