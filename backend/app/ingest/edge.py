@@ -81,6 +81,8 @@ class Edge:
         seconds = self._clock.monotonic() - started
         intake_metrics.count_request(protocol, answer.status, seconds)
         if protocol == "es_bulk" and must_be_cut(answer.status, request.headers):
+            # The server logs an error of its own for what it thinks is a mistake.
+            log.info("refusal_cut", status=answer.status, request_id=request.id)
             await send_cut_answer(send, answer, request_id=request.id)
         else:
             is_head = request.method == "HEAD"
