@@ -17,7 +17,7 @@ from typing import Any
 from celery import Celery, bootsteps
 from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_ready
 from django.conf import settings
 from typing_extensions import override
 
@@ -68,6 +68,12 @@ def prepare_embedded_broker(**_arguments: Any) -> None:
         Path(options[name]).mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in Path(options["control_folder"]).glob("*.exchange"):
         left.unlink()
+
+
+@worker_ready.connect
+def beat_at_once(**_arguments: Any) -> None:
+    """Has the first heartbeat carried out now; beat itself begins with a pause."""
+    app.send_task("health.beat", expires=60)
 
 
 @setup_logging.connect

@@ -11,11 +11,14 @@ from django.conf import settings
 from app.core.clock import SYSTEM_CLOCK
 from app.core.db import database_kind, ping_database
 from app.health.checks import Part, Report, Status
+from app.health.heartbeat import last_beat_ns
 from app.journal import process as journal_process
 from app.journal.status import read_status
 from app.logs.process import log_search
 
 NS_PER_SECOND = 1_000_000_000
+# Beat asks every quarter of a minute (config.celery).
+WORKER_SILENT_SECONDS = 60
 # It says that it lives every few seconds, unless a commit takes long.
 SHIPPER_SILENT_SECONDS = 30
 
@@ -29,6 +32,7 @@ def parts() -> dict[str, Part]:
         "elasticsearch": Part(check_log_store),
         "journal": Part(check_journal, is_needed=True),
         "shipper": Part(check_shipper, is_essential=False),
+        "worker": Part(check_worker, is_essential=False),
     }
 
 
@@ -96,3 +100,14 @@ def check_shipper() -> Report:
     if status.state != "running":
         return Report(Status.DEGRADED, {**facts, "detail": f"it is {status.state}"})
     return Report(Status.UP, facts)
+
+
+def check_worker() -> Report:
+    """Whether beat sends jobs and a worker carries them out. Searches and intake go on without."""
+    beat_ns = last_beat_ns(Path(settings.RUN_DIR))
+    if beat_ns is None:
+        return Report(Status.DOWN, {"detail": "no background job has run yet"})
+    silent_seconds = round((SYSTEM_CLOCK.now_ns() - beat_ns) / NS_PER_SECOND, 1)
+    if silent_seconds > WORKER_SILENT_SECONDS:
+        return Report(Status.DOWN, {"detail": f"no background job for {silent_seconds} s"})
+    return Report(Status.UP)

@@ -13,7 +13,8 @@ from rest_framework.test import APIClient
 from app.core.clock import SYSTEM_CLOCK
 from app.health import views
 from app.health.checks import Part, Report, Status, Watch
-from app.health.parts import check_journal, check_shipper, parts
+from app.health.heartbeat import note_beat
+from app.health.parts import check_journal, check_shipper, check_worker, parts
 from app.journal import process as journal_process
 from app.journal.status import ShipperStatus, write_status
 
@@ -49,7 +50,14 @@ def shipper_says(directory: Path, state: str, *, seconds_ago: int = 0) -> None:
 
 
 def test_all_parts_of_the_embedded_default_are_named(journal_dir: Path) -> None:
-    assert set(parts()) == {"database", "redis", "elasticsearch", "journal", "shipper"}
+    assert set(parts()) == {
+        "database",
+        "redis",
+        "elasticsearch",
+        "journal",
+        "shipper",
+        "worker",
+    }
 
 
 def test_everything_up_is_healthy(anonymous: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,3 +159,19 @@ def test_the_lag_of_the_shipper_is_told(journal_dir: Path) -> None:
     facts = check_shipper().facts
     assert facts["lag_entries"] == 1
     assert facts["lag_seconds"] >= 0
+
+
+def test_the_worker_is_up_while_its_beats_are_young(tmp_path: Path, settings: Settings) -> None:
+    settings.RUN_DIR = tmp_path / "run"
+    never = check_worker()
+    note_beat(settings.RUN_DIR, SYSTEM_CLOCK.now_ns())
+    young = check_worker()
+    note_beat(settings.RUN_DIR, SYSTEM_CLOCK.now_ns() - 61 * 10**9)
+    old = check_worker()
+
+    assert [report.status for report in (never, young, old)] == [
+        Status.DOWN,
+        Status.UP,
+        Status.DOWN,
+    ]
+    assert "no background job for 61" in str(old.facts["detail"])
