@@ -20,9 +20,7 @@ _WELCOME = """
 
   Send a line:
 
-    curl -H 'Authorization: ApiKey {key}' -H 'Content-Type: application/x-ndjson' \\
-      --data-binary '{{"message":"hello from the first start","level":"info","service":"curl"}}' \\
-      {url}/api/v1/logs/
+    curl -H 'Authorization: ApiKey {key}' {url}/api/v1/logs/ -d '{{"message":"hello from the first start","level":"info","service":"curl"}}'
 
   Sign in and search for it:
 
