@@ -30,37 +30,32 @@ Spans = list[tuple[int, int]]
 
 def spans_of_hits(filter_: Filter, records: Sequence[StoredRecord]) -> tuple[Spans, ...]:
     """The places in `message` of each of the records, all of which match the filter."""
-    pointing = pointing_part(filter_)
-    if pointing is None:
+    parts = pointing_parts(filter_)
+    if not parts:
         return tuple([] for _ in records)
-    tests = _phrase_tests(pointing)
-    if tests is None:
-        return tuple(highlight(pointing, record) for record in records)
+    tests = _phrase_tests(parts)
+    pointing = parts[0] if len(parts) == 1 else Or(parts)
     return tuple(
-        _ascii_spans(record.message, tests)
-        if _is_simple(record.message)
-        else highlight(pointing, record)
+        highlight(pointing, record)
+        if tests is None or not _is_simple(record.message)
+        else _ascii_spans(record.message, tests)
         for record in records
     )
 
 
-def pointing_part(filter_: Filter) -> Filter | None:
-    """A smaller filter with the same places in every record that matches the whole; `None`: none.
+def pointing_parts(filter_: Filter) -> tuple[Filter, ...]:
+    """Filters that together have the same places in every record that matches the whole.
 
-    Parts of the outermost AND are known to match, so that those without words can go. Inside of an
-    OR they decide whether a branch matches, so that a branch stays whole or goes.
+    All parts of an AND at the top match, so that each of them points for itself. A branch of an OR
+    points if it matches as a whole, so that it stays whole. What has no words is left out.
     """
-    if not _has_words(filter_):
-        return None
     match filter_:
         case And(children):
-            parts = [part for child in children if (part := pointing_part(child)) is not None]
-            return parts[0] if len(parts) == 1 else And(tuple(parts))
+            return tuple(part for child in children for part in pointing_parts(child))
         case Or(children):
-            parts = [child for child in children if _has_words(child)]
-            return parts[0] if len(parts) == 1 else Or(tuple(parts))
+            return tuple(child for child in children if _has_words(child))
         case _:
-            return filter_
+            return (filter_,) if _has_words(filter_) else ()
 
 
 def _has_words(filter_: Filter) -> bool:
@@ -87,22 +82,14 @@ def _is_simple(message: str) -> bool:
     )
 
 
-def _phrase_tests(filter_: Filter) -> tuple[re.Pattern[str], ...] | None:
-    """Finds each phrase of a filter that consists of phrases only, else `None`."""
-    match filter_:
-        case Tokens(phrase):
-            is_ascii = all(_ASCII_WORD.fullmatch(token) for token in phrase)
-            return (_phrase_test(phrase),) if is_ascii else None
-        case And(children) | Or(children):
-            found: list[re.Pattern[str]] = []
-            for child in children:
-                tests = _phrase_tests(child) if isinstance(child, Tokens) else None
-                if tests is None:
-                    return None
-                found += tests
-            return tuple(found)
-        case _:
+def _phrase_tests(parts: Sequence[Filter]) -> tuple[re.Pattern[str], ...] | None:
+    """Finds each of the parts, if all are phrases of ASCII."""
+    tests = []
+    for part in parts:
+        if not isinstance(part, Tokens) or not all(map(_ASCII_WORD.fullmatch, part.tokens)):
             return None
+        tests.append(_phrase_test(part.tokens))
+    return tuple(tests)
 
 
 @lru_cache(maxsize=256)
