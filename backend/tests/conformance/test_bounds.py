@@ -114,3 +114,26 @@ def test_an_empty_bound_of_a_string_range_is_below_every_string(store: Store, fi
             filter_ = StringRange(field, "", upper, includes_lower, includes_upper=True)
             assert store.ids(filter_) == ["a"]
     assert store.ids(StringRange(field, None, "", includes_lower=True, includes_upper=True)) == []
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1, 2], [0.5, 1], [2**63, 1], [1, 2.5, -(2**63), 2**63], [2**64 - 1]]
+)
+@pytest.mark.parametrize("bound", [2.0**53, 2.0**63, 2.0**64, 1e308, 1.7976931348623157e308])
+def test_bounds_may_be_the_ends_of_what_an_engine_can_hold(
+    store: Store, numbers: list[float], bound: float
+) -> None:
+    store.add(*(a_sent_record(f"{i}", attributes={"f": one}) for i, one in enumerate(numbers)))
+    doubles = list(enumerate(map(float, numbers)))
+    for brackets in ("[]", "{}", "[}", "{]"):
+        inside = brackets[0] == "[", brackets[1] == "]"
+        for lower, upper in ((-bound, bound), (-bound, None), (None, bound), (bound, None)):
+            page = store.search(_numbers(lower, upper, brackets))
+            expected = sorted(
+                f"{i}"
+                for i, one in doubles
+                if (lower is None or one > lower or (inside[0] and one == lower))
+                and (upper is None or one < upper or (inside[1] and one == upper))
+            )
+            assert sorted(record.id for record in page.records) == expected, (lower, upper)
+            assert page.skipped == ()
