@@ -17,15 +17,19 @@ _WAITING_PER_RUNNING = 8
 _THREADS_FOR_OTHERS = 8
 
 _lock = threading.Lock()
-_search: LogSearch | None = None
+
+
+class _Opened:
+    """What this process has open: one reader is the point of this module."""
+
+    search: LogSearch | None = None
 
 
 def log_search() -> LogSearch:
     """The search, opened on the first call in this process."""
-    global _search  # noqa: PLW0603 — one reader per process is the point of this module
     with _lock:
-        if _search is None:
-            _search = LogSearch(
+        if _Opened.search is None:
+            _Opened.search = LogSearch(
                 open_reader(settings.LOG_STORE, Path(settings.LOGS_DIR)),
                 clock=SYSTEM_CLOCK,
                 gate=_gate(),
@@ -33,7 +37,7 @@ def log_search() -> LogSearch:
                     *map(str, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
                 ),
             )
-        return _search
+        return _Opened.search
 
 
 def _gate() -> Gate:
@@ -49,9 +53,8 @@ def _gate() -> Gate:
 
 def use(search: LogSearch | None) -> None:
     """Answers with this one from now on; `None`: opens a new one when it is needed."""
-    global _search  # noqa: PLW0603
     with _lock:
-        _search = search
+        _Opened.search = search
 
 
 def cursor_keys(*secrets: str) -> tuple[bytes, ...]:

@@ -6,6 +6,8 @@ The document adds `Request` to the names of what is sent.
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers as s
 
@@ -16,7 +18,7 @@ def _moment(help_text: str) -> s.CharField:
     )
 
 
-def _asked() -> dict[str, s.Field]:  # type: ignore[type-arg]
+def _asked() -> dict[str, s.Field[Any, Any, Any, Any]]:
     return {
         "q": s.CharField(required=False, help_text="The query; empty or missing: every record."),
         "from": _moment("Default: now-15m"),
@@ -26,7 +28,7 @@ def _asked() -> dict[str, s.Field]:  # type: ignore[type-arg]
     }
 
 
-def _record() -> dict[str, s.Field]:  # type: ignore[type-arg]
+def _record() -> dict[str, s.Field[Any, Any, Any, Any]]:
     keywords = ("service", "host", "environment", "logger", "trace_id", "span_id")
     return {
         "id": s.CharField(),
@@ -48,7 +50,7 @@ def _record() -> dict[str, s.Field]:  # type: ignore[type-arg]
     }
 
 
-def _answer() -> dict[str, s.Field]:  # type: ignore[type-arg]
+def _answer() -> dict[str, s.Field[Any, Any, Any, Any]]:
     return {
         "took_ms": s.IntegerField(),
         "timed_out": s.BooleanField(),
