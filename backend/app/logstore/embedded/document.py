@@ -30,18 +30,6 @@ from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord, StoredRecord
 from app.query.words import index_text
 
 _NS_PER_MS = 1_000_000
-_OPTIONAL = (
-    "level",
-    "level_number",
-    "service",
-    "host",
-    "environment",
-    "logger",
-    "trace_id",
-    "span_id",
-)
-_FIRST_OPTIONAL = RoutedRecord._fields.index(_OPTIONAL[0])
-_END_OPTIONAL = _FIRST_OPTIONAL + len(_OPTIONAL)
 _HAS_TRACE = f"{HAS_TAG}trace_id"
 _HAS_SPAN = f"{HAS_TAG}span_id"
 # Begins a row that orjson cannot write, or not read back as it was.
@@ -70,75 +58,123 @@ def org_tag(org: OrgId, stream: str) -> str:
 def index_json(
     record: RoutedRecord, leaves: list[Leaf], ref: int, key: str | None, fields: OrgFields
 ) -> str:
-    """The JSON that goes to the index. `key` is the term of a sent id."""
+    """The JSON that goes to the index. `key` is the term of a sent id.
+
+    Written out without loops: one is made of every record.
+    """
+    (
+        _org_id, _class, stream, record_id, _is_sent, _first_wins, _digest, observed_ns,
+        timestamp_ns, message, level, level_number, service, host, environment, logger,
+        trace_id, span_id, _attributes,
+    ) = record  # fmt: skip
+    tags = [fields.hidden_tag if stream.startswith(HIDDEN_STREAM_PREFIX) else fields.tag]
     document: dict[str, Any] = {
-        "ts": record.timestamp_ns,
-        "ms": record.timestamp_ns // _NS_PER_MS,
-        "observed": record.observed_ns,
+        "ts": timestamp_ns,
+        "ms": timestamp_ns // _NS_PER_MS,
+        "observed": observed_ns,
         "ref": ref,
-        "id": id_term(record.id),
-        "stream": record.stream,
-        "message": index_text(record.message),
+        "id": id_term(record_id),
+        "stream": stream,
+        "message": index_text(message),
+        "tags": tags,
     }
-    optional = zip(_OPTIONAL, record[_FIRST_OPTIONAL:_END_OPTIONAL], strict=True)
-    document.update({name: value for name, value in optional if value is not None})
+    _add_present(document, level, level_number, service, host, environment, logger)
+    if trace_id is not None:
+        document["trace_id"] = trace_id
+        tags.append(_HAS_TRACE)
+    if span_id is not None:
+        document["span_id"] = span_id
+        tags.append(_HAS_SPAN)
+    if key is not None:
+        tags.append(key)
     rest: list[str] = []
     attributes = _typed(leaves, fields, rest)
     if attributes:
         document["attributes"] = attributes
-    document["tags"] = _tags(record, key, fields)
-    if rest or any(len(document.get(name) or "") > MAX_VALUE_CHARACTERS for name in KEYWORDS):
-        _add_rest(document, rest)
+    if rest:
+        document["rest"] = rest
+    text = _json_of(document)
+    # Only in a text of this length can a keyword be too long for a term.
+    if len(text) > MAX_VALUE_CHARACTERS and _move_long_keywords(document, rest):
+        text = _json_of(document)
+    return text
+
+
+def _add_present(
+    document: dict[str, Any],
+    level: str | None,
+    level_number: int | None,
+    *keywords: str | None,
+) -> None:
+    service, host, environment, logger = keywords
+    if level is not None:
+        document["level"] = level
+    if level_number is not None:
+        document["level_number"] = level_number
+    if service is not None:
+        document["service"] = service
+    if host is not None:
+        document["host"] = host
+    if environment is not None:
+        document["environment"] = environment
+    if logger is not None:
+        document["logger"] = logger
+
+
+def _json_of(document: dict[str, Any]) -> str:
     try:
         return orjson.dumps(document).decode()
     except TypeError:  # a lone surrogate: the index gets the replacement character for it
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
-def _tags(record: RoutedRecord, key: str | None, fields: OrgFields) -> list[str]:
-    is_hidden = record.stream.startswith(HIDDEN_STREAM_PREFIX)
-    tags = [fields.hidden_tag if is_hidden else fields.tag]
-    if record.trace_id is not None:
-        tags.append(_HAS_TRACE)
-    if record.span_id is not None:
-        tags.append(_HAS_SPAN)
-    if key is not None:
-        tags.append(key)
-    return tags
-
-
-def _add_rest(document: dict[str, Any], rest: list[str]) -> None:
-    """Adds what columns do not hold, keywords that are too long among it."""
-    for name in KEYWORDS:
-        value = document.get(name)
-        if value is not None and len(value) > MAX_VALUE_CHARACTERS:
-            rest.append(KEYWORD_PATH + name + NUL + hash_token(value))
-            del document[name]
-    if rest:
+def _move_long_keywords(document: dict[str, Any], rest: list[str]) -> bool:
+    """Moves keywords that are too long to `rest`; whether there were any."""
+    too_long = [name for name in KEYWORDS if len(document.get(name) or "") > MAX_VALUE_CHARACTERS]
+    rest += [KEYWORD_PATH + name + NUL + hash_token(document.pop(name)) for name in too_long]
+    if too_long:
         document["rest"] = rest
+    return bool(too_long)
 
 
 def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> dict[str, Any]:
     """The values of the JSON field; tokens for all others are added to `rest`."""
     typed: dict[str, Any] = {}
     mapped = fields.mapped
+    value: Any
     for path, value in leaves:
-        is_mapped = mapped.get(path)
-        if is_mapped is None:
-            is_mapped = fields.decide(path)
-        if not is_mapped:
-            _add_tokens(path, value, rest)
-            continue
-        term = _term(path, value, rest)
-        if term is None:
-            continue
-        if path not in typed:
-            typed[path] = term
-        elif type(typed[path]) is list:
-            typed[path].append(term)
-        else:
-            typed[path] = [typed[path], term]
+        # The usual kinds of a mapped path's first value are written out.
+        if mapped.get(path) and path not in typed:
+            kind = type(value)
+            if kind is str:
+                if len(value) <= MAX_VALUE_CHARACTERS:
+                    typed[path] = f"{STRING_MARK}{value}"
+                    continue
+            elif kind is not bool and -EXACT <= value <= EXACT:
+                typed[path] = value + 0.0
+                continue
+        _add_typed(typed, path, value, fields, rest)
     return typed
+
+
+def _add_typed(
+    typed: dict[str, Any], path: str, value: Any, fields: OrgFields, rest: list[str]
+) -> None:
+    is_mapped = fields.mapped.get(path)
+    if is_mapped is None:
+        is_mapped = fields.decide(path)
+    if not is_mapped:
+        _add_tokens(path, value, rest)
+        return
+    term = _term(path, value, rest)
+    if term is None:
+        return
+    if path not in typed:
+        typed[path] = term
+    elif type(typed[path]) is list:
+        typed[path].append(term)
+    else:
+        typed[path] = [typed[path], term]
 
 
 def _term(path: str, value: Any, rest: list[str]) -> str | float | None:

@@ -19,6 +19,7 @@ from app.logstore.embedded.state import (
     OWN_FIELDS,
     POOLED_FIELDS,
     Catalogue,
+    OrgFields,
     State,
     read_catalogue,
     read_state,
@@ -48,7 +49,12 @@ class PartitionWriter:
         self._commits = 0
         self._waiting = 0
         self._waiting_sent: dict[str, Sent] = {}
-        self._waiting_made: dict[tuple[OrgId, str], Sent] = {}
+        # Receive times of the ids made by us, per organisation.
+        self._waiting_made: dict[OrgId, dict[str, int]] = {}
+        # What belongs to the organisation of the record before: they come in runs.
+        self._last_org: OrgId | None = None
+        self._last_fields: OrgFields
+        self._last_made: dict[str, int]
         self._taken: dict[str, int] = {}
         with told_apart(home.name):
             (directory / INDEX).mkdir(parents=True, exist_ok=True)
@@ -73,22 +79,32 @@ class PartitionWriter:
 
     def take(self, record: RoutedRecord, key: str | None) -> None:
         """Adds a record; `key` is the term of a sent id."""
+        org_id = record.org_id
+        if org_id is not self._last_org:
+            self._last_org = org_id
+            self._last_fields = self._catalogue.of(org_id)
+            self._last_made = self._waiting_made.setdefault(org_id, {})
         leaves, not_indexed = leaves_of(record.attributes)
-        fields = self._catalogue.of(record.org_id)
-        document = index_json(record, leaves, self._source.next_ordinal, key, fields)
+        document = index_json(record, leaves, self._source.next_ordinal, key, self._last_fields)
         row = source_row(record, not_indexed)
-        with told_apart(self.home.name):
-            self._open_writer().add_json(document)
+        try:
+            writer = self._writer or self._open_writer()
+            writer.add_json(document)
             self._source.append(row)
+        except BaseException:
+            # Entered only now: a guard around every record would cost as much as its JSON.
+            with told_apart(self.home.name):
+                raise
         self._waiting += 1
-        if key is not None:
-            self._waiting_sent[key] = record.digest, record.observed_ns
+        if key is None:
+            self._last_made[record.id] = record.observed_ns
         else:
-            self._waiting_made[record.org_id, record.id] = b"", record.observed_ns
-        if record.timestamp_ns < self._state.least:
-            self._state.least = record.timestamp_ns
-        if record.timestamp_ns > self._state.greatest:
-            self._state.greatest = record.timestamp_ns
+            self._waiting_sent[key] = record.digest, record.observed_ns
+        state = self._state
+        if record.timestamp_ns < state.least:
+            state.least = record.timestamp_ns
+        if record.timestamp_ns > state.greatest:
+            state.greatest = record.timestamp_ns
 
     def reached(self, position: Position) -> None:
         """All records of this entry that belong here have been taken."""
@@ -106,9 +122,9 @@ class PartitionWriter:
 
     def find_made(self, org_id: OrgId, record_id: str) -> Sent | None:
         """What is known here of an id that we have made: such records have no key."""
-        waiting = self._waiting_made.get((org_id, record_id))
-        if waiting is not None:
-            return waiting
+        observed_ns = self._waiting_made.get(org_id, {}).get(record_id)
+        if observed_ns is not None:
+            return b"", observed_ns
         with told_apart(self.home.name):
             if not self._committed().doc_freq("id", id_term(record_id)):
                 return None
@@ -146,6 +162,7 @@ class PartitionWriter:
         self._waiting, self._taken = 0, {}
         self._waiting_sent.clear()
         self._waiting_made.clear()
+        self._last_org = None
         self._is_stale = True
 
     def pack(self) -> None:
