@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import tantivy
 from tantivy import FieldType, Occur, Query
@@ -94,7 +95,7 @@ class Compiler:
             case NumberRange(field):
                 return self._number_range(filter_) if _has_numbers(field) else nothing()
             case StringRange(field):
-                return any_of(self.strings.within(filter_)) if _has_strings(field) else nothing()
+                return self._string_range(filter_) if _has_strings(field) else nothing()
             case Matches(field, pattern):
                 return self._matches(field, pattern) if _has_strings(field) else nothing()
 
@@ -115,6 +116,18 @@ class Compiler:
                 for piece in number_pieces(bounds)
             ]
         return any_of(parts)
+
+    def _string_range(self, asked: StringRange) -> Query:
+        """Nothing is below the empty string, which cannot be written as a bound."""
+        field = asked.field
+        if asked.lower == "":
+            unwanted = [] if asked.includes_lower else [_equals(field, ("",))]
+            if not field.is_attribute:
+                above = replace(asked, lower=None, includes_lower=True)
+                return negation(unwanted, among=[self._string_range(above)])
+        if asked.lower is None and asked.upper is None:
+            return _exists(field)
+        return any_of(self.strings.within(asked))
 
     def _matches(self, field: Field, pattern: Pattern) -> Query:
         if field.name == "id" and not field.is_attribute:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tantivy import Query
+from tantivy import FieldType, Query
 
 from app.core.errors import Unsupported
 from app.logstore.embedded.columns import Key, column_of, has_column, key_of
@@ -21,6 +21,7 @@ from app.logstore.embedded.compile import all_of
 from app.logstore.embedded.nodes import EVERY_VALUE
 from app.logstore.embedded.partition import COUNT_REQUEST, Snapshot
 from app.logstore.embedded.ranges import is_word
+from app.logstore.embedded.schema import SCHEMA
 from app.query.fields import Field
 from app.query.filters import Equals, Exists, Filter, NumberRange, StringRange
 
@@ -28,7 +29,8 @@ Asked = Sequence[tuple[Snapshot, Query]]
 
 # Up to here every value is listed: UNIQ promises to be exact up to 3,000.
 _LISTED = 4_000
-_SAMPLE = 64
+_SAMPLE = 96
+_SLICES = 24
 _STRATA = 12
 # How often ranges with too many values to be listed are cut again.
 _CUTS = 3
@@ -43,7 +45,7 @@ def count_distinct(asked: Asked, field: Field) -> int:
     """How many different values the matching records have."""
     if not has_column(field) or not asked:
         return 0
-    if len(asked) == 1:
+    if len(asked) == 1 and asked[0][0].state.records > _LISTED:
         snapshot, query = asked[0]
         sample = _sample(snapshot, query, field)
         if len(set(sample)) * 2 > _SAMPLE:
@@ -72,12 +74,18 @@ def aggregated(snapshot: Snapshot, query: Query, request: dict[str, Any]) -> dic
 
 
 def _sample(snapshot: Snapshot, query: Query, field: Field) -> list[Key]:
-    """Values of a few matching records."""
+    """Values of a few matching records, taken from all over the partition."""
     having = all_of([query, snapshot.compiler.compile(Exists(field))])
-    hits = snapshot.searcher.search(having, limit=_SAMPLE, count=False).hits
+    step = snapshot.state.records // _SLICES + 1
     found: list[Key] = []
-    for ref in snapshot.refs([address for _, address in hits]):
-        found += snapshot.values_of(ref, field)
+    for first in range(0, snapshot.state.records, step):
+        last = first + step - 1
+        slice_ = Query.range_query(SCHEMA, "ref", FieldType.Unsigned, first, last)
+        hits = snapshot.searcher.search(
+            all_of([having, slice_]), limit=_SAMPLE // _SLICES, count=False
+        ).hits
+        for ref in snapshot.refs([address for _, address in hits]):
+            found += snapshot.values_of(ref, field)
     return found
 
 

@@ -50,7 +50,11 @@ def told_apart(where: str) -> Iterator[None]:
         # A panic of tantivy is no Exception; nothing else of that kind is ours to answer.
         if type(error).__name__ != "PanicException":
             raise
-        raise Damaged(str(error), where) from error
+        raise Panicked(str(error), where) from error
+
+
+class Panicked(Damaged):
+    """tantivy gave up in the middle: over files that are not what they were, or over a query."""
 
 
 def is_passing(message: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from app.core.errors import Unavailable
 from app.logstore.embedded.partition import INDEX, Partition, Snapshot, version_of
 from app.logstore.embedded.shelf import broken_in, directory_of, homes_in
 from app.logstore.embedded.source import BlockCache, Damaged
@@ -58,6 +59,18 @@ class Opened:
     def report(self, name: str) -> None:
         """Remembers that a partition turned out to be damaged while it was read."""
         self._failed[name] = None
+
+    def is_sound(self, name: str) -> bool:
+        """Whether the partition of this name, opened anew, answers to simple questions."""
+        for home in homes_in(self._location):
+            if home.name == name:
+                try:
+                    Partition(
+                        directory_of(self._location, home), home, self._cache
+                    ).snapshot().probe()
+                except (Damaged, Unavailable, FileNotFoundError):
+                    return False
+        return True
 
     def damaged(self) -> list[str]:
         """The names of partitions that could not be read when last tried, or are set aside."""

@@ -13,7 +13,7 @@ from app.core.ids import OrgId
 from app.logstore.embedded.compile import Compiler
 from app.logstore.embedded.document import stored_record
 from app.logstore.embedded.guard import told_apart
-from app.logstore.embedded.schema import open_index
+from app.logstore.embedded.schema import KEYWORDS, open_index
 from app.logstore.embedded.source import BlockCache, Damaged, SourceReader
 from app.logstore.embedded.state import State, read_catalogue, read_state
 from app.logstore.partitions import Home
@@ -72,6 +72,17 @@ class Snapshot:
             for path, value in leaves
             if path == field.name and not isinstance(value, bool)
         ]
+
+    def probe(self) -> None:
+        """Raises `Damaged` where columns, dictionaries or the source are not what was written."""
+        with told_apart(self.home.name):
+            everything = Query.all_query()
+            for column in ("ts", "id", "ref"):
+                self.searcher.search(everything, limit=1, order_by_field=column)
+            for name in (*KEYWORDS, "id", "tags", "message"):
+                self.searcher.terms_with_prefix(name, "", limit=1)
+            if self.state.records:
+                self.row(self.state.records - 1)
 
     def find_one(self, query: Query) -> StoredRecord:
         """The record of any match; there has to be one."""

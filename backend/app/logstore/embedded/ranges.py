@@ -54,7 +54,7 @@ def _is_empty(bounds: Bounds) -> bool:
 def _typed(number: float) -> _Typed:
     if math.isinf(number) or not number.is_integer():
         return _Typed.F64
-    if -_I64_END <= number <= _I64_END:
+    if -_I64_END <= number < _I64_END:
         return _Typed.I64
     return _Typed.U64 if 0 < number <= _U64_END else _Typed.F64
 
@@ -65,8 +65,8 @@ def _split(first: float, last: float) -> Iterator[Bounds]:
         (-math.inf, math.nextafter(-_I64_END, -math.inf)),
         (-_I64_END, -_FRACTIONS_END),
         (math.nextafter(-_FRACTIONS_END, 0), math.nextafter(_FRACTIONS_END, 0)),
-        (_FRACTIONS_END, _I64_END),
-        (math.nextafter(_I64_END, math.inf), _U64_END),
+        (_FRACTIONS_END, math.nextafter(_I64_END, 0)),
+        (_I64_END, _U64_END),
         (math.nextafter(_U64_END, math.inf), math.inf),
     )
     for region_first, region_last in regions:
@@ -101,7 +101,8 @@ def _decimal(number: float) -> str:
     # number is ever in the index.
     if math.isinf(number):
         number = math.copysign(1.7976931348623157e308, number)
-    return format(Decimal(repr(number + 0.0)), "f")
+    # All digits: rounded ones could be of another type than the number itself.
+    return format(Decimal(number + 0.0), "f")
 
 
 def is_word(text: str) -> bool:

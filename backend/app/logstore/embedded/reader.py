@@ -10,11 +10,12 @@ from typing import TypeVar
 
 import tantivy
 
+from app.core.errors import Broken
 from app.core.scope import Scope
 from app.logstore.embedded.aggregate import table
 from app.logstore.embedded.compile import all_of, term
 from app.logstore.embedded.facets import field_list, value_list
-from app.logstore.embedded.guard import told_apart
+from app.logstore.embedded.guard import Panicked, told_apart
 from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.opened import Opened
 from app.logstore.embedded.pages import Asked, Pager
@@ -163,6 +164,8 @@ class EmbeddedReader:
             try:
                 return ask(snapshots), tuple(sorted(left_out.union(skipped)))
             except Damaged as error:
+                if isinstance(error, Panicked) and self._opened.is_sound(error.where):
+                    raise Broken(f"the log store gave up over this question: {error}") from error
                 self._opened.report(error.where)
                 left_out.add(error.where)
 

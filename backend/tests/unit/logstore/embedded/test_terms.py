@@ -105,10 +105,10 @@ def is_within(number: float, bounds: Bounds) -> bool:
 
 
 def type_of(number: float) -> str:
-    """What tantivy makes of a bound (`NumericalValue::normalize`)."""
+    """What tantivy makes of a bound that is written with all digits (`NumericalValue::from_str`)."""
     if math.isinf(number) or not number.is_integer():
         return "f64"
-    if -(2**63) <= number <= 2**63:
+    if -(2**63) <= number < 2**63:
         return "i64"
     return "u64" if 0 < number <= 2**64 else "f64"
 
