@@ -6,6 +6,7 @@ of its own that nobody restarts when it dies, while a worker without its beat en
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
 from celery import Celery, bootsteps
 from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
@@ -24,6 +26,8 @@ from typing_extensions import override
 from config.environments import choose_settings
 
 choose_settings(os.environ)
+
+log = structlog.get_logger(__name__)
 
 # Schedules live in memory: no file of them is left behind that a crash could break.
 SCHEDULER = "celery.beat:Scheduler"
@@ -57,9 +61,10 @@ app.conf.beat_schedule = {
 
 @worker_init.connect
 def prepare_embedded_broker(**_arguments: Any) -> None:
-    """Makes the broker's folders, and removes what a crash in the middle of a write left there.
+    """Makes the broker's folders, and removes what a crash in the middle of a write left.
 
-    Queues are declared again on every start; an exchange file cut short would refuse them.
+    Queues are declared again on every start; an exchange file cut short would refuse them, and
+    a message cut short end the worker.
     """
     if not IS_EMBEDDED:
         return
@@ -68,12 +73,24 @@ def prepare_embedded_broker(**_arguments: Any) -> None:
         Path(options[name]).mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in Path(options["control_folder"]).glob("*.exchange"):
         left.unlink()
+    for message in Path(options["data_folder_in"]).glob("*.msg"):
+        if not _is_whole(message):
+            log.warning("cut_message_removed", name=message.name)
+            message.unlink()
 
 
 @worker_ready.connect
 def beat_at_once(**_arguments: Any) -> None:
     """Has the first heartbeat carried out now; beat itself begins with a pause."""
     app.send_task("health.beat", expires=60)
+
+
+def _is_whole(message: Path) -> bool:
+    try:
+        json.loads(message.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 @setup_logging.connect
