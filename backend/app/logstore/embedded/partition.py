@@ -38,6 +38,8 @@ class Snapshot:
         self.searcher = searcher
         self.state: State = read_state(searcher)
         self.compiler = Compiler(index, searcher, self.find_one)
+        # Some values of fields, remembered by whom they help to cut fields into ranges.
+        self.samples: dict[Field, list[tuple[str, Any]]] = {}
         self._source = source
         self._catalogue: dict[OrgId, set[str]] | None = None
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.logstore.partitions import Home, is_period, parse_group
+from app.logstore.partitions import Home, expires_ns, is_period, parse_group
 
 _BROKEN = "broken-"
 
@@ -35,6 +35,16 @@ def broken_in(location: Path) -> list[str]:
         for name in _names(location / group)
         if name.startswith(_BROKEN)
     )
+
+
+def expired_broken(location: Path, now_ns: int) -> Iterator[Path]:
+    """The directories set aside of which nothing would be kept any more."""
+    for name in broken_in(location):
+        group, _, directory = name.partition("/")
+        parsed = parse_group(group)
+        period = directory.removeprefix(_BROKEN).rpartition("-")[0]
+        if parsed and is_period(period) and now_ns >= expires_ns(Home(*parsed, period)):
+            yield location / group / directory
 
 
 def set_aside(location: Path, home: Home) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.logstore.embedded.entry import Entry
 from app.logstore.embedded.open_writers import OpenWriters
-from app.logstore.embedded.shelf import broken_in, homes_in
+from app.logstore.embedded.shelf import broken_in, expired_broken, homes_in
 from app.logstore.embedded.source import Damaged
 from app.logstore.embedded.writing import PartitionWriter
 from app.logstore.interface import FaultPoint, no_fault
@@ -66,8 +67,14 @@ class EmbeddedWriter:
         for home in list(homes_in(self._location)):
             if now_ns >= expires_ns(home):
                 self._writers.remove(home)
-        for partition in self._writers:
-            partition.pack()
+        for directory in list(expired_broken(self._location, now_ns)):
+            shutil.rmtree(directory, ignore_errors=True)
+        try:
+            for partition in self._writers:
+                partition.pack()
+        except Damaged as error:
+            self._let_go(error)
+            raise Unavailable("the log store set a broken partition aside") from error
 
     def health(self) -> StoreHealth:
         """See `LogWriter`."""

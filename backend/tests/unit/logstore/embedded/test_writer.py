@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Unavailable
+from app.logstore.embedded import source
 from app.logstore.embedded.open_writers import MAX_OPEN
 from app.logstore.embedded.reader import EmbeddedReader
 from app.logstore.embedded.writer import EmbeddedWriter
-from app.logstore.interface import no_fault
 from app.logstore.partitions import home_of
 from app.logstore.types import NS_PER_DAY, Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
@@ -270,5 +270,32 @@ def test_what_expired_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_no_fault_does_nothing() -> None:
-    no_fault("commit:before")
+def test_what_was_set_aside_goes_when_its_time_is_over(tmp_path: Path) -> None:
+    writer = EmbeddedWriter(tmp_path)
+    writer.append([a_record()], position=at(1))
+    writer.close()
+    _break_meta(tmp_path / HOME.name)
+    writer = EmbeddedWriter(tmp_path)
+    writer.append([a_record()], position=at(2))
+    writer.commit()
+    writer.maintain(NOON_NS + 29 * NS_PER_DAY)
+    assert len(writer.health().broken) == 1
+    writer.maintain(NOON_NS + 40 * NS_PER_DAY)
+    assert writer.health().broken == ()
+    writer.close()
+
+
+def test_a_partition_found_broken_while_packing_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "FILE_RECORDS", 4)
+    writer = EmbeddedWriter(tmp_path)
+    for number in range(5):
+        writer.append([a_record(str(number))], position=at(number + 1))
+        writer.commit()
+    _overwrite(tmp_path / HOME.name / "source" / "000000.zst")
+    with pytest.raises(Unavailable):
+        writer.maintain(NOON_NS)
+    assert writer.health().broken == (f"{HOME.group}/broken-{HOME.period}-1",)
+    writer.append([a_record("new")], position=at(6))
+    writer.close()
