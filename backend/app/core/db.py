@@ -6,14 +6,17 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.utils import OperationalError
 
 T = TypeVar("T")
 
+_MONGODB = "mongodb"
 _ATTEMPTS = 8
+_PING_SECONDS = 2.0
+_TRANSIENT_LABEL = "TransientTransactionError"
 _FIRST_PAUSE_SECONDS = 0.02
 _CHANCE = secrets.SystemRandom()
 
@@ -24,6 +27,10 @@ def atomic() -> AbstractContextManager[None]:
     Short, and without network inside; nothing may catch an IntegrityError in it, because there are
     no savepoints everywhere. What follows from a commit goes into `after_commit`.
     """
+    if connection.vendor == _MONGODB:
+        # Django's own is a no-op there.
+        context: AbstractContextManager[None] = _engine().transaction()
+        return context
     return transaction.atomic()
 
 
@@ -32,7 +39,7 @@ def run_atomic(work: Callable[[], T]) -> T:
 
     Inside another transaction it is tried once: only the whole can be repeated.
     """
-    attempts = 1 if connection.in_atomic_block else _ATTEMPTS
+    attempts = 1 if is_in_transaction() else _ATTEMPTS
     for attempt in range(attempts):
         try:
             with atomic():
@@ -50,13 +57,30 @@ def after_commit(work: Callable[[], None]) -> None:
     transaction.on_commit(work)
 
 
+def is_in_transaction() -> bool:
+    """Whether a transaction of this thread is open."""
+    if connection.vendor == _MONGODB:
+        return bool(_engine().in_atomic_block_mongo)
+    return connection.in_atomic_block
+
+
 def is_transient(error: BaseException) -> bool:
-    """Whether the same transaction may succeed if tried again."""
-    return "database is locked" in str(error)
+    """Whether the same transaction may succeed if tried again.
+
+    MongoDB says so with a label. One whose commit was not answered has another label: it may be
+    committed, and must not be repeated.
+    """
+    if "database is locked" in str(error):
+        return True
+    has_label = getattr(error.__cause__, "has_error_label", None)
+    return has_label is not None and bool(has_label(_TRANSIENT_LABEL))
 
 
 def ping_database() -> None:
     """Raises unless the database answers; for health checks, in a thread of their own."""
+    if connection.vendor == _MONGODB:
+        _engine().ping(_PING_SECONDS)
+        return
     try:
         connection.ensure_connection()
         if not connection.is_usable():
@@ -68,3 +92,8 @@ def ping_database() -> None:
 def database_kind() -> str:
     """Which database it is: `sqlite` or `mongodb`."""
     return connection.vendor
+
+
+def _engine() -> Any:
+    """The connection with what `app.core.mongodb` adds, which need not be installed to be here."""
+    return connections[DEFAULT_DB_ALIAS]

@@ -1,0 +1,100 @@
+"""The driver's errors as Django's, so that nobody above has to know the driver."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+from bson.errors import BSONError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DUPLICATE_KEY = 11_000
+_AUTHENTICATION_FAILED = 18
+_TRANSIENT = "TransientTransactionError"
+
+
+def as_django_error(error: Exception) -> DatabaseError:
+    """The error of Django that says the same: `OperationalError` is what another try, later or by
+    itself, may cure."""
+    return _kind_of(error)(_text_of(error))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises Django's errors for the driver's, with the driver's as their cause.
+
+    The backend translates some by itself, without a word and without telling kinds apart: those are
+    translated again from their cause.
+    """
+    try:
+        yield
+    except (PyMongoError, BSONError, OverflowError) as error:
+        raise as_django_error(error) from error
+    except DatabaseError as error:
+        if isinstance(error.__cause__, PyMongoError):
+            raise as_django_error(error.__cause__) from error.__cause__
+        raise
+
+
+def translates(function: Callable[P, T]) -> Callable[P, T]:
+    """`translated` around the whole of a function."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        with translated():
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def _kind_of(error: Exception) -> type[DatabaseError]:
+    match error:
+        case DuplicateKeyError():
+            return IntegrityError
+        case BulkWriteError() if _is_duplicate(error):
+            return IntegrityError
+        case DocumentTooLarge() | BSONError() | OverflowError():
+            return DataError
+        case ConnectionFailure() | ExecutionTimeout():
+            return OperationalError
+        case PyMongoError() if error.has_error_label(_TRANSIENT):
+            return OperationalError
+        case OperationFailure(code=code) if code == _AUTHENTICATION_FAILED:
+            return OperationalError
+        case _:
+            return DatabaseError
+
+
+def _is_duplicate(error: BulkWriteError) -> bool:
+    details = error.details or {}
+    return any(one.get("code") == _DUPLICATE_KEY for one in details.get("writeErrors", ()))
+
+
+def _text_of(error: Exception) -> str:
+    # Of a refused write the driver also shows the row: it would put a person's data into the log.
+    if isinstance(error, BulkWriteError):
+        details = error.details or {}
+        refused = [str(one.get("code")) for one in details.get("writeErrors", ())]
+        return f"the write was refused with code {', '.join(refused)}"
+    if isinstance(error, DuplicateKeyError):
+        return f"duplicate key in {_index_of(error)}"
+    return str(error)
+
+
+def _index_of(error: DuplicateKeyError) -> str:
+    pattern = (error.details or {}).get("keyPattern", {})
+    return ", ".join(pattern) or "a unique index"
