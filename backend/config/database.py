@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from config.env import Env, SettingInvalid
 
+MONGODB_ENGINE = "app.core.mongodb"
+MAX_CONNECT_SECONDS = 10.0
+
+_MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
+_DEFAULT_NAME = "elk_vision"
+_HIGHEST_PORT = 65_535
+_MS_PER_SECOND = 1_000
+# How long one may wait to reach a server: what a URL says may not be more either.
+_BOUNDED = ("serverselectiontimeoutms", "connecttimeoutms")
+
 
 def database_from_env(env: Env, data_dir: Path) -> dict[str, Any]:
-    """SQLite under `data_dir`, or where `DATABASE_URL=sqlite:////path` says."""
+    """What `DATABASE_URL` says, else MongoDB at `MONGO_HOST`, else SQLite under `data_dir`."""
     url = env.find("DATABASE_URL")
-    if url is None:
-        return sqlite(data_dir / "db.sqlite3")
-    parts = urlsplit(url)
+    if url is not None:
+        return database_of_url(url, env)
+    host = env.find("MONGO_HOST")
+    if host is not None:
+        return _mongodb_of_variables(host, env)
+    return sqlite(data_dir / "db.sqlite3")
+
+
+def database_of_url(url: str, env: Env) -> dict[str, Any]:
+    """`sqlite:////path` or `mongodb://…`; what the URL leaves open is read from `env`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise SettingInvalid("DATABASE_URL: cannot be read") from None
+    if parts.scheme in _MONGODB_SCHEMES:
+        return _mongodb_of_url(url, env)
     if parts.scheme != "sqlite":
         raise SettingInvalid(f"DATABASE_URL: the scheme {parts.scheme!r} is not supported")
     path = unquote(parts.path)[1:]  # sqlite:///relative.db, sqlite:////absolute.db
@@ -42,3 +66,107 @@ def sqlite(path: Path) -> dict[str, Any]:
         },
         "TEST": {"NAME": f"{path}.test"},
     }
+
+
+def _mongodb_of_variables(host: str, env: Env) -> dict[str, Any]:
+    options = _options(env)
+    user = env.text("MONGO_USER", "")
+    if user:
+        options["authSource"] = env.text("MONGO_AUTH_SOURCE", "admin")
+    port = env.integer("MONGO_PORT", 27_017, least=1)
+    if port > _HIGHEST_PORT:
+        raise SettingInvalid(f"MONGO_PORT: {port} is more than {_HIGHEST_PORT}")
+    return {
+        **_mongodb(env.text("MONGO_DB_NAME", _DEFAULT_NAME), options),
+        "HOST": host,
+        "PORT": str(port),
+        "USER": user,
+        "PASSWORD": env.text("MONGO_PASSWORD", ""),
+    }
+
+
+def _mongodb_of_url(url: str, env: Env) -> dict[str, Any]:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    if not hosts:
+        raise SettingInvalid("DATABASE_URL: names no server")
+    user, _, password = credentials.partition(":")
+    said = {name.lower(): value for name, value in parse_qsl(parts.query)}
+    _check_bounded(said)
+    # What stands in the URL goes before our defaults.
+    options = {name: value for name, value in _options(env).items() if name.lower() not in said}
+    name = env.find("MONGO_DB_NAME") or unquote(parts.path.strip("/")) or _DEFAULT_NAME
+    return {
+        **_mongodb(name, options),
+        # Without the password, because settings are shown to developers.
+        "HOST": urlunsplit(parts._replace(netloc=hosts)),
+        "USER": unquote(user) or env.text("MONGO_USER", ""),
+        "PASSWORD": unquote(password) or env.text("MONGO_PASSWORD", ""),
+    }
+
+
+def _check_bounded(said: Mapping[str, str]) -> None:
+    for name in _BOUNDED:
+        text = said.get(name, "1")
+        if not text.isdecimal() or not 0 < int(text) <= MAX_CONNECT_SECONDS * _MS_PER_SECOND:
+            raise SettingInvalid(
+                f"DATABASE_URL: {name} must be from 1 to {MAX_CONNECT_SECONDS * _MS_PER_SECOND:g}"
+            )
+
+
+def _mongodb(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "ENGINE": MONGODB_ENGINE,
+        "NAME": name,
+        "OPTIONS": dict(options),
+        "TEST": {"NAME": f"test_{name}"},
+    }
+
+
+def _options(env: Env) -> dict[str, Any]:
+    """Of the driver: everything that waits is bounded, and a write counts once most nodes have
+    it."""
+    connect_seconds = env.seconds("MONGO_CONNECT_TIMEOUT", 3.0)
+    if connect_seconds > MAX_CONNECT_SECONDS:
+        raise SettingInvalid(
+            f"MONGO_CONNECT_TIMEOUT: {connect_seconds:g} is more than {MAX_CONNECT_SECONDS:g}"
+        )
+    connect_ms = max(1, int(connect_seconds * _MS_PER_SECOND))
+    options = {
+        "appname": "elk-vision",
+        "serverSelectionTimeoutMS": connect_ms,
+        "connectTimeoutMS": connect_ms,
+        "socketTimeoutMS": int(env.seconds("MONGO_SOCKET_TIMEOUT", 20.0) * _MS_PER_SECOND),
+        "waitQueueTimeoutMS": int(env.seconds("MONGO_POOL_TIMEOUT", 5.0) * _MS_PER_SECOND),
+        "maxPoolSize": env.integer("MONGO_MAX_POOL_SIZE", 50, least=1),
+        "minPoolSize": env.integer("MONGO_MIN_POOL_SIZE", 0),
+        "maxIdleTimeMS": 60_000,
+        "retryWrites": True,
+        "retryReads": True,
+        "w": "majority",
+    }
+    replica_set = env.find("MONGO_REPLICA_SET")
+    if replica_set is not None:
+        options["replicaSet"] = replica_set
+    return {**options, **_tls(env)}
+
+
+def _tls(env: Env) -> dict[str, Any]:
+    """There is no way to leave the server's certificate unchecked."""
+    authority = env.find("MONGO_TLS_CA_FILE")
+    certificate = env.find("MONGO_TLS_CERTIFICATE_KEY_FILE")
+    if not env.flag("MONGO_TLS", default=bool(authority or certificate)):
+        if authority or certificate:
+            raise SettingInvalid("MONGO_TLS: is off, but its files are named")
+        return {}
+    options: dict[str, Any] = {"tls": True}
+    for name, option, path in (
+        ("MONGO_TLS_CA_FILE", "tlsCAFile", authority),
+        ("MONGO_TLS_CERTIFICATE_KEY_FILE", "tlsCertificateKeyFile", certificate),
+    ):
+        if path is None:
+            continue
+        if not Path(path).is_file():
+            raise SettingInvalid(f"{name}: there is no file {path!r}")
+        options[option] = path
+    return options

@@ -178,7 +178,8 @@ def url_of(host: str, port: int) -> str:
 def prepare(data_dir: Path, url: str) -> str:
     """Migrates and makes the first account where needed; what first_run has to say, or nothing."""
     stamp = data_dir / "migrated"
-    database = Env(os.environ).find("DATABASE_URL")
+    env = Env(os.environ)
+    database = env.find("DATABASE_URL") or env.find("MONGO_HOST")
     path = data_dir / "db.sqlite3"
     code = fingerprint_of_code(BACKEND_DIR)
     if database is None and is_prepared(stamp, code=code, database=fingerprint_of_database(path)):
