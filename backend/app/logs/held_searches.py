@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import IntegrityError
 
-from app.core.db import atomic
+from app.core.db import run_atomic
 from app.core.scope import Scope
 from app.logs.cursor import AskedText
 from app.logs.models import HeldSearch
@@ -27,14 +27,15 @@ def hold_search(scope: Scope, *, asked: AskedText, expires_at: datetime) -> None
     if mine.filter(digest=digest).update(expires_at=expires_at):
         return
     try:
-        with atomic():
-            HeldSearch.objects.create_for(
+        run_atomic(
+            lambda: HeldSearch.objects.create_for(
                 scope,
                 digest=digest,
                 query=asked.query,
                 stream=asked.stream or "",
                 expires_at=expires_at,
             )
+        )
     except IntegrityError:
         # The same search was held by somebody else just now, for as long.
         return

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from app.audit.services import record as record_audit
 from app.core.clock import SYSTEM_CLOCK, Clock
-from app.core.db import atomic, run_atomic
+from app.core.db import run_atomic
 from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.ids import uuid7_run
 from app.core.scope import Permission, Scope
@@ -98,8 +98,8 @@ def _claim(
     mine = Replay.objects.for_scope(scope)
     mine.filter(begun_at__lt=now - MARK_LIFETIME).delete()
     try:
-        with atomic():
-            made = Replay.objects.create_for(
+        made = run_atomic(
+            lambda: Replay.objects.create_for(
                 scope,
                 entry_key=key,
                 record_id=_record_id(entry, repaired),
@@ -108,6 +108,7 @@ def _claim(
                 actor_id=scope.actor.id,
                 begun_at=now,
             )
+        )
     except IntegrityError:
         return mine.get(entry_key=key), False
     return made, True
