@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
+from django.apps import apps
 from django.core.cache import cache
+from django.db import connection
+from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from app.core.clock import utc_now
@@ -42,6 +45,31 @@ class Person:
     scope: Scope
     tokens: TokenPair
     client: APIClient
+
+
+# What migrations leave behind and no test changes: making it anew takes longer than most tests.
+_KEPT_COLLECTIONS = {"django_content_type", "auth_permission", "django_migrations"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_flush() -> Iterator[None]:
+    """MongoDB has no transaction around a test that could be rolled back: whatever a test wrote is
+    deleted after it, without making Django's own rows again."""
+    if connection.vendor != "mongodb":
+        yield
+        return
+    original = TransactionTestCase._fixture_teardown
+
+    def empty(_test: TransactionTestCase) -> None:
+        # Every collection is known from the start: asking for their names costs as much as all.
+        database = connection.database
+        for model in apps.get_models():
+            if model._meta.db_table not in _KEPT_COLLECTIONS:
+                database[model._meta.db_table].delete_many({})
+
+    TransactionTestCase._fixture_teardown = empty
+    yield
+    TransactionTestCase._fixture_teardown = original
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -82,7 +83,7 @@ def test_what_will_never_work_is_tried_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_database_can_be_asked_whether_it_is_there() -> None:
     ping_database()
-    assert database_kind() == "sqlite"
+    assert database_kind() == ("mongodb" if os.environ.get("MONGO_HOST") else "sqlite")
 
 
 @pytest.mark.parametrize("model", [Stream, ApiKey, Membership, AuditEntry])
