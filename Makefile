@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-mongo check format bench soak lock accept-openapi packages clean
+.PHONY: help run demo test test-fast test-mongo check format bench profile soak lock accept-openapi packages clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ format: $(DEV_STAMP)  ## Bring the Python files into shape
 
 bench: $(DEV_STAMP)  ## Measure a started service against the marks: BENCH="--records 500000"
 	@cd backend && exec $(BIN)/python -m tests.benchmarks $(BENCH)
+
+profile: $(DEV_STAMP)  ## Say what shipping a record costs, and where
+	@cd backend && exec $(BIN)/python -m tests.benchmarks.stages
 
 soak: $(DEV_STAMP)  ## The long forms of the process tests: 20 kills, a million records at one instant
 	@cd backend && SOAK=1 $(BIN)/python -m pytest -v -s tests/process/test_kills.py tests/process/test_pages.py
