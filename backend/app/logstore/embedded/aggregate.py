@@ -16,7 +16,16 @@ from app.logstore.embedded.distinct import TooMany, aggregated, count_distinct
 from app.logstore.embedded.frequent import most_frequent
 from app.logstore.embedded.guard import told_apart
 from app.logstore.embedded.measures import Stats
-from app.logstore.embedded.nodes import Answer, Cut, Node, add, can_answer, request
+from app.logstore.embedded.nodes import (
+    BUCKET_LIMIT,
+    Answer,
+    Cut,
+    Node,
+    add,
+    can_answer,
+    leaves,
+    request,
+)
 from app.logstore.embedded.partition import Snapshot
 from app.logstore.types import (
     AggregatePlan,
@@ -35,6 +44,8 @@ from app.query.filters import Equals, Exists
 _SIZES = (500, 5_000, 60_000)
 # In so many groups different values are counted one group after the other.
 _COUNTED_ALONE = 1_000
+# So often the same groups are asked for at most, for percentiles over several partitions.
+_MAX_CHUNKS = 40
 
 Asked = Sequence[tuple[Snapshot, Query]]
 Path = tuple[Key, ...]
@@ -54,15 +65,23 @@ def table(plan: AggregatePlan, asked: Asked, deadline: float) -> Table:
         if in_time and time.monotonic() > deadline:
             break
         in_time.append(one)
-    rows, is_truncated = _Aggregation(plan, in_time).rows()
-    return Table(rows, is_truncated, timed_out=len(in_time) < len(asked))
+    aggregation = _Aggregation(plan, in_time, deadline)
+    rows, is_truncated = aggregation.rows()
+    return Table(rows, is_truncated, aggregation.is_late or len(in_time) < len(asked))
 
 
 class _Aggregation:
-    def __init__(self, plan: AggregatePlan, asked: Asked) -> None:
+    def __init__(self, plan: AggregatePlan, asked: Asked, deadline: float) -> None:
         self._plan = plan
         self._groups = plan.groups
         self._asked = asked
+        self._deadline = deadline
+        self._groups_listed = 0
+        self.is_late = False
+
+    def _is_in_time(self) -> bool:
+        self.is_late = self.is_late or time.monotonic() > self._deadline
+        return not self.is_late
 
     def rows(self) -> tuple[tuple[tuple[Cell, ...], ...], bool]:
         """(rows, whether there would have been more)."""
@@ -71,6 +90,7 @@ class _Aggregation:
                 self._refuse_unmapped(snapshot, query)
         metrics = self._plan.metrics
         root = self._tree(self._asked, measures.requests(metrics))
+        self._groups_listed = sum(1 for _ in leaves(root, len(self._groups)))
         lines = list(_lines(root, self._groups, ()))
         shown = lines[: self._plan.max_rows]
         columns = [self._column(place, metric, shown) for place, metric in enumerate(metrics)]
@@ -160,6 +180,8 @@ class _Aggregation:
     def _distinct(self, field: Field, line: _Line, lines: int) -> Cell:
         if lines > _COUNTED_ALONE:
             raise Unsupported(f"different values are counted in at most {_COUNTED_ALONE} groups")
+        if not self._is_in_time():
+            return None
         asked = [
             (snapshot, self._inside(snapshot, query, line.path)) for snapshot, query in self._asked
         ]
@@ -194,14 +216,28 @@ class _Aggregation:
         field, percent = metric.field, metric.percent
         if field is None or percent is None or not has_column(field):
             return [None for _ in lines]
-        points = measures.borders(least, greatest)
-        root = self._tree(self._asked, {"ranges": measures.range_request(column_of(field), points)})
-        cells: list[Cell] = []
-        for line, one in zip(lines, stats, strict=True):
-            node = _node_at(root, line.path)
-            counts = measures.bucket_counts(node.answers, "ranges") if node else []
-            cells.append(one.clamped(measures.ranked(counts, percent)))
-        return cells
+        column = column_of(field)
+        counts: list[list[tuple[float, int]]] = [[] for _ in lines]
+        for points in self._chunks(measures.borders(least, greatest)):
+            if not self._is_in_time():
+                return [None for _ in lines]
+            root = self._tree(self._asked, {"ranges": measures.range_request(column, points)})
+            for found, line in zip(counts, lines, strict=True):
+                node = _node_at(root, line.path)
+                if node:
+                    found.extend(measures.bucket_counts(node.answers, "ranges"))
+        return [
+            one.clamped(measures.ranked(found, percent))
+            for found, one in zip(counts, stats, strict=True)
+        ]
+
+    def _chunks(self, borders: list[float]) -> Iterator[list[float]]:
+        """Neighbouring borders, so few at a time that one answer can hold them for every group."""
+        size = max(2, BUCKET_LIMIT * 9 // 10 // max(1, self._groups_listed) - 2)
+        if len(borders) // size > _MAX_CHUNKS:
+            raise Unsupported("these percentiles would have to be computed in too many groups")
+        for start in range(0, len(borders) - 1, size - 1):
+            yield borders[start : start + size]
 
 
 def _lines(node: Node, groups: tuple[Group, ...], path: Path) -> Iterator[_Line]:

@@ -18,6 +18,7 @@ from tantivy import FieldType, Query
 from app.core.errors import Unsupported
 from app.logstore.embedded.columns import Key, column_of, has_column, key_of
 from app.logstore.embedded.compile import all_of
+from app.logstore.embedded.guard import AskOtherwise
 from app.logstore.embedded.nodes import EVERY_VALUE
 from app.logstore.embedded.partition import COUNT_REQUEST, Snapshot
 from app.logstore.embedded.ranges import is_word
@@ -38,7 +39,7 @@ _CUTS = 3
 _REFUSED = re.compile(r"bucket limit was exceeded\. Limit: \d+, Current: (\d+)")
 
 
-class TooMany(Exception):
+class TooMany(AskOtherwise):
     """There are more values than tantivy lists."""
 
 

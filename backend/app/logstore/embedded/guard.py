@@ -33,7 +33,7 @@ def told_apart(where: str) -> Iterator[None]:
     """Turns what fails inside into `Unavailable` (retry may help) or `Damaged`, naming the place."""
     try:
         yield
-    except ElkError:
+    except (ElkError, AskOtherwise):
         raise
     except Damaged as error:
         error.where = error.where or where
@@ -51,6 +51,10 @@ def told_apart(where: str) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise Panicked(str(error), where) from error
+
+
+class AskOtherwise(Exception):
+    """Not a failure: the question has to be put in another way."""
 
 
 class Panicked(Damaged):

@@ -13,6 +13,10 @@ from app.logstore.types import Cell, Function, Metric
 
 # tantivy's own percentiles lose small values beyond this ratio, and are of one partition only.
 _SKETCH_RATIO = 1e12
+# What is closer to zero counts as zero there.
+_SKETCH_ZERO = 1e-9
+# Up to this number it keeps all apart that are not closer to zero than a hundred-thousandth.
+_SKETCH_GREATEST = 1e12
 # The border of buckets of percentiles over several partitions: off by 0.75 % at most.
 _STEP = 1.015
 # Below this share of the greatest number everything counts as zero there.
@@ -78,7 +82,9 @@ class Stats:
             return False
         if self.least is None or self.greatest is None:
             return True
-        return self.least > 0 and self.greatest / self.least < _SKETCH_RATIO
+        if self.least > 0:
+            return self.least > _SKETCH_ZERO and self.greatest / self.least < _SKETCH_RATIO
+        return max(-self.least, self.greatest) < _SKETCH_GREATEST
 
 
 def sketched(answers: Sequence[Answer], place: int, stats: Stats) -> Cell:
@@ -90,15 +96,17 @@ def sketched(answers: Sequence[Answer], place: int, stats: Stats) -> Cell:
 
 
 def borders(least: float, greatest: float) -> list[float]:
-    """Rising borders such that numbers between two of them differ by less than a hundredth."""
+    """Rising borders around all numbers, those between two of them within a hundredth."""
     largest = max(abs(least), abs(greatest))
     smallest = _smallest_magnitude(least, greatest, largest)
     magnitudes = [smallest]
-    while magnitudes[-1] <= largest:
+    while magnitudes[-1] <= largest and not math.isinf(magnitudes[-1]):
         magnitudes.append(magnitudes[-1] * _STEP)
-    negative = [-one for one in reversed(magnitudes)] if least < 0 else []
-    positive = magnitudes if greatest > 0 else []
-    return [*negative, *positive]
+    if least > 0:
+        return magnitudes
+    # The last border belongs to no range: what is greatest must lie below it.
+    negative = [-one for one in reversed(magnitudes)]
+    return [*negative, *magnitudes]
 
 
 def _smallest_magnitude(least: float, greatest: float, largest: float) -> float:
@@ -109,9 +117,9 @@ def _smallest_magnitude(least: float, greatest: float, largest: float) -> float:
     return max(largest * _NEGLIGIBLE, 5e-324)
 
 
-def representative(lower: float | None, upper: float | None) -> float:
+def representative(lower: float, upper: float) -> float:
     """The number that stands for all between two borders."""
-    if lower is None or upper is None or lower < 0 < upper:
+    if lower < 0 < upper:
         return 0.0
     return math.copysign(math.sqrt(abs(lower)) * math.sqrt(abs(upper)), lower + upper)
 
@@ -136,12 +144,12 @@ def ranked(counts: Sequence[tuple[float, int]], percent: float) -> float | None:
 
 
 def bucket_counts(answers: Sequence[Answer], name: str) -> list[tuple[float, int]]:
-    """(representative, count) of every range, over all partitions, ascending."""
+    """(representative, count) of every range with two borders, over all partitions, ascending."""
     counts: dict[float, int] = {}
     for answer in answers:
         bucket: dict[str, Any]
         for bucket in answer[name]["buckets"]:
-            if bucket["doc_count"]:
-                value = representative(bucket.get("from"), bucket.get("to"))
+            if bucket["doc_count"] and "from" in bucket and "to" in bucket:
+                value = representative(bucket["from"], bucket["to"])
                 counts[value] = counts.get(value, 0) + bucket["doc_count"]
     return sorted(counts.items())

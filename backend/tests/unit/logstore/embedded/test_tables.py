@@ -217,3 +217,28 @@ def test_a_field_beyond_the_budget_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="'field249'"):
         stores.rows(stores.embedded, [], [Metric(Function.SUM, "s", attribute("field249"))])
     stores.embedded.close()
+
+
+def test_percentiles_in_many_groups_do_not_pass_the_limit_of_buckets(tmp_path: Path) -> None:
+    records = [
+        a_record(
+            retention_class=CLASSES[number % 2],
+            service=f"s{number % 8}",
+            host=f"h{number % 9}",
+            attributes={"latency": (number * 37) % 5_000, "far": (-1) ** number * 1.02**number},
+        )
+        for number in range(900)
+    ]
+    stores = Both(tmp_path, records)
+    groups = [GroupByField(fields.SERVICE, 8), GroupByField(fields.HOST, 9)]
+    for name in ("latency", "far"):
+        stores.agree(groups, Metric(Function.PERCENTILE, "p", attribute(name), percent=95.0))
+    stores.embedded.close()
+
+
+def test_what_takes_too_long_says_so(both: Both) -> None:
+    metric = Metric(Function.UNIQ, "n", USER)
+    plan = AggregatePlan(
+        Everything(), ALWAYS, (GroupByField(fields.SERVICE),), (metric,), timeout_ms=0
+    )
+    assert both.embedded.aggregate(ALICE, [plan])[0].timed_out
