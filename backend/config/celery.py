@@ -7,6 +7,7 @@ of its own that nobody restarts when it dies, while a worker without its beat en
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import threading
@@ -95,7 +96,14 @@ def _is_whole(message: Path) -> bool:
 
 @setup_logging.connect
 def keep_our_logging(**_arguments: Any) -> None:
-    """Being connected at all keeps Celery from configuring logging: the settings did."""
+    """Being connected at all keeps Celery from configuring logging: the settings did.
+
+    Four lines for every job that went well are of use to nobody who did not ask for them.
+    """
+    if settings.LOG_LEVEL != "DEBUG":
+        logging.getLogger("celery").setLevel(logging.WARNING)
+        # It warns that the embedded broker has no host name.
+        logging.getLogger("kombu.connection").setLevel(logging.ERROR)
 
 
 class BeatInside(bootsteps.StartStopStep):
