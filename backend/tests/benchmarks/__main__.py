@@ -27,7 +27,7 @@ from tests.benchmarks.marks import (
 )
 from tests.benchmarks.processes import MIB, cpu_seconds, disk_bytes, memory_of
 from tests.benchmarks.questions import PREDICATES, Asker, questions_of
-from tests.benchmarks.tenants import FINDABLE_SECONDS, run_crowd
+from tests.benchmarks.tenants import FINDABLE_SECONDS, PER_SECOND, run_crowd
 from tests.process.service import Service, Tenant, report
 
 HISTORY_NS = 6 * 3_600 * 1_000_000_000
@@ -117,7 +117,8 @@ class Bench:
         add.at_most(f"{name}: worst until findable", crowd.worst_findable, "s", FINDABLE_SECONDS)
         add.add(f"{name}: median until findable", crowd.median_findable, "s")
         add.at_most(f"{name}: lost", crowd.lost, "records", 0)
-        add.add(f"{name}: sent", crowd.sent / crowd.seconds, "records/s")
+        rate, wanted = crowd.sent / crowd.seconds, organisations * PER_SECOND
+        add.at_least(f"{name}: sent", rate, "records/s", 0.9 * wanted)
         add.at_most(
             f"{name}: most RssAnon", crowd.most_anonymous / MIB, "MiB", ANONYMOUS_BYTES / MIB
         )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import statistics
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import httpx
-import orjson
-
+from tests.benchmarks.load import CONNECTIONS, Connection, request_of
 from tests.benchmarks.processes import anonymous_bytes
 from tests.process.service import Service, Tenant
 
@@ -37,93 +36,87 @@ def run_crowd(service: Service, organisations: int, seconds: int) -> Crowd:
     """Everybody sends PER_SECOND records each second; some ask for theirs at once."""
     with ThreadPoolExecutor(4) as pool:
         tenants = list(pool.map(lambda n: service.join(f"Crowd{n}"), range(organisations)))
-    return asyncio.run(_Run(service, tenants, seconds).run())
+    return _Run(service, tenants, seconds).run()
 
 
 class _Run:
+    """Threads that send each second's records on kept sockets, and one that looks for its own."""
+
     def __init__(self, service: Service, tenants: list[Tenant], seconds: int) -> None:
         self._service = service
         self._tenants = tenants
         self._seconds = seconds
-        self._chance = random.Random(7)
         self._delays: list[float] = []
-        self._sent = 0
-        self._most = 0
+        self._trouble: list[Exception] = []
+        self._probes = 0
+        self._sent = [0] * CONNECTIONS
 
-    async def run(self) -> Crowd:
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    def run(self) -> Crowd:
+        senders = [
+            threading.Thread(target=self._guarded, args=(self._send, n)) for n in range(CONNECTIONS)
+        ]
+        prober = threading.Thread(target=self._guarded, args=(self._probe, 0))
         before = time.monotonic()
-        async with httpx.AsyncClient(
-            base_url=self._service.url, timeout=60, limits=limits
-        ) as client:
-            probes = asyncio.create_task(self._probe_now_and_then(client))
-            for second in range(self._seconds):
-                await self._send_second(client, second)
-                self._most = max(
-                    self._most, await asyncio.to_thread(anonymous_bytes, self._service)
-                )
-                await asyncio.sleep(max(before + second + 1 - time.monotonic(), 0))
-            took = time.monotonic() - before
-            await probes
-            await asyncio.sleep(FINDABLE_SECONDS)
-            lost = self._sent - sum([await self._count(client, tenant) for tenant in self._tenants])
+        for thread in (*senders, prober):
+            thread.start()
+        most = 0
+        while any(thread.is_alive() for thread in senders):
+            most = max(most, anonymous_bytes(self._service))
+            time.sleep(1.0)
+        took = time.monotonic() - before
+        prober.join()
+        if self._trouble:
+            raise self._trouble[0]
+        time.sleep(FINDABLE_SECONDS)
+        sent = sum(self._sent) + self._probes
+        lost = sent - sum(tenant.count() for tenant in self._tenants)
         return Crowd(
             len(self._tenants),
             took,
-            self._sent,
+            sent,
             lost,
             statistics.median(self._delays),
             max(self._delays),
             sum(delay > FINDABLE_SECONDS for delay in self._delays),
-            self._most,
+            most,
         )
 
-    async def _send_second(self, client: httpx.AsyncClient, second: int) -> None:
-        # Shares of a second, as a crowd would, and not everybody in the same millisecond.
-        share = max(len(self._tenants) // 20, 1)
-        for start in range(0, len(self._tenants), share):
-            await asyncio.gather(
-                *(self._send(client, one, second) for one in self._tenants[start : start + share])
-            )
+    def _guarded(self, work: Callable[[int], None], number: int) -> None:
+        try:
+            work(number)
+        except (OSError, RuntimeError, AssertionError) as error:
+            self._trouble.append(error)
 
-    async def _send(self, client: httpx.AsyncClient, tenant: Tenant, second: int) -> None:
-        lines = b"\n".join(
-            orjson.dumps({"message": f"tick {second} of a crowd", "tick": second, "n": n})
-            for n in range(PER_SECOND)
-        )
-        answer = await client.post("/api/v1/logs/", content=lines, headers=_key(tenant))
-        answer.raise_for_status()
-        self._sent += PER_SECOND
+    def _send(self, number: int) -> None:
+        mine = self._tenants[number::CONNECTIONS]
+        connection = Connection(self._service.url)
+        began = time.monotonic()
+        for second in range(self._seconds):
+            lines = [
+                b'{"message":"tick %d of a crowd","tick":%d,"n":%d}' % (second, second, n)
+                for n in range(PER_SECOND)
+            ]
+            for place, tenant in enumerate(mine):
+                # Spread over the second, as a crowd would be.
+                due = began + second + place / len(mine)
+                time.sleep(max(due - time.monotonic(), 0))
+                status = connection.post(request_of(lines, tenant.key))
+                if status != 202:
+                    raise RuntimeError(f"the service answered {status}")
+                self._sent[number] += PER_SECOND
+        connection.close()
 
-    async def _probe_now_and_then(self, client: httpx.AsyncClient) -> None:
+    def _probe(self, _number: int) -> None:
+        chance = random.Random(7)
+        connection = Connection(self._service.url)
         for number in range(self._seconds):
-            tenant = self._chance.choice(self._tenants)
+            tenant = chance.choice(self._tenants)
             word = f"probe{number}"
-            answer = await client.post(
-                "/api/v1/logs/", content=orjson.dumps({"message": word}), headers=_key(tenant)
-            )
-            answer.raise_for_status()
-            self._sent += 1
+            connection.post(request_of([b'{"message":"%b"}' % word.encode()], tenant.key))
+            self._probes += 1
             before = time.monotonic()
-            await self._until_found(client, tenant, word)
+            while not tenant.count(word):
+                time.sleep(0.05)
             self._delays.append(time.monotonic() - before)
-            await asyncio.sleep(max(1.0 - self._delays[-1], 0))
-
-    async def _until_found(self, client: httpx.AsyncClient, tenant: Tenant, word: str) -> None:
-        if not await self._count(client, tenant, word):
-            await asyncio.sleep(0.05)
-            await self._until_found(client, tenant, word)
-
-    async def _count(self, client: httpx.AsyncClient, tenant: Tenant, q: str = "") -> int:
-        answer = await client.get(
-            "/api/v1/logs/search/",
-            params={"q": q, "from": "now-1h", "page_size": 1},
-            headers=_key(tenant),
-        )
-        answer.raise_for_status()
-        total: int = answer.json()["total"]["value"]
-        return total
-
-
-def _key(tenant: Tenant) -> dict[str, str]:
-    return {"Authorization": f"ApiKey {tenant.key}", "Content-Type": "application/x-ndjson"}
+            time.sleep(max(1.0 - self._delays[-1], 0))
+        connection.close()
