@@ -152,13 +152,13 @@ class Shipper:
 
     def _append(self, prepared: Prepared, stop: Stop) -> None:
         self._maybe_appended = max(self._maybe_appended, prepared.number)
-        report = self._append_patiently(prepared, prepared.made.records, stop)
+        report = self._append_patiently(prepared, stop)
         refused = [
             quarantined(prepared.batch, bad.index, reason=bad.code, detail=bad.detail)
             for bad in report.rejected
         ]
         if refused:
-            again = self._append_patiently(prepared, refused, stop)
+            again = self._append_refused(prepared, refused)
             if again.rejected:
                 # Not even its text can be stored: the whole entry stays beside the journal.
                 metrics.ENTRIES_SET_ASIDE.inc()
@@ -172,17 +172,15 @@ class Shipper:
             self._waiting.kept.append(good + refused)
         self._count(prepared, report)
 
-    def _append_patiently(
-        self, prepared: Prepared, records: Sequence[RoutedRecord], stop: Stop
-    ) -> AppendReport:
+    def _append_patiently(self, prepared: Prepared, stop: Stop) -> AppendReport:
         """Tries as often as the store says that it cannot now; `Unavailable` only at a stop."""
         position = Position(self._journal.id, prepared.number)
         while True:
             try:
-                report = self._writer.append(records, position=position)
+                report = self._writer.append(prepared.made.records, position=position)
             except Unavailable as error:
-                # Entries before this one need not wait for it; half of this one is not committed.
-                if self._waiting.entries and records is prepared.made.records:
+                # Entries before this one need not wait for it.
+                if self._waiting.entries:
                     self._commit()
                 self._failed(error, "append", stop)
                 if stop.is_asked:
@@ -190,6 +188,16 @@ class Shipper:
             else:
                 self._backoff.reset()
                 return report
+
+    def _append_refused(self, prepared: Prepared, refused: list[RoutedRecord]) -> AppendReport:
+        """Appends the other half of an entry. Where that fails the first half may be gone with it,
+        so that everything begins again behind the last trim."""
+        position = Position(self._journal.id, prepared.number)
+        try:
+            return self._writer.append(refused, position=position)
+        except Unavailable:
+            self._waiting = _Waiting()
+            raise
 
     def _is_commit_due(self) -> bool:
         return (

@@ -93,6 +93,16 @@ def is_shipped(journal: Journal) -> bool:
     return state.shipped_number == state.last_number
 
 
+def test_an_entry_whose_refused_half_has_to_wait_is_shipped_whole_again(journal: Journal) -> None:
+    store = ForgetfulStore("odd", refusals=2)
+    journal.append([batch(b'{"message":"earlier"}')])
+    journal.append([batch(b'{"message":"fine"}', b'{"message":"odd"}')])
+    with shipping(Parts(journal, store, DefaultStreams()), Pace(commit_seconds=0.3)):
+        until(lambda: store.refusals == 0 and is_shipped(journal))
+    assert sorted(messages(store)) == ["earlier", "fine"]
+    assert messages(store, stream="_quarantine") == ['{"message":"odd"}']
+
+
 def test_what_is_in_the_journal_gets_into_the_store_and_out_of_the_journal(
     journal: Journal,
 ) -> None:
@@ -415,6 +425,22 @@ class PickyStore(MemoryStore):
         good = [record for index, record in enumerate(records) if index not in bad]
         report = super().append(good, position=position)
         return AppendReport(report.stored, report.repeated, rejected)
+
+
+class ForgetfulStore(PickyStore):
+    """Unavailable for the first quarantine entries, and what waited for a commit is gone then."""
+
+    def __init__(self, unwanted: str, *, refusals: int) -> None:
+        super().__init__(unwanted)
+        self.refusals = refusals
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        if self.refusals and all(record.stream == "_quarantine" for record in records):
+            self.refusals -= 1
+            self._pending, self._pending_positions = [], {}
+            raise Unavailable("down")
+        return super().append(records, position=position)
 
 
 class DefectiveStore(MemoryStore):
