@@ -35,6 +35,10 @@ _HAS_SPAN = f"{HAS_TAG}span_id"
 # Begins a row that orjson cannot write, or not read back as it was.
 _SLOW_ROW = b"!"
 _LARGEST = sys.float_info.max
+# serde_json rounds: decimals up to so many characters and integers up to so many digits are read
+# exactly, about one in eight beyond is one bit off.
+_SHORT_NUMBER = 16
+_SHORT_INTEGER = 10**14
 
 
 class OrgFields(Protocol):
@@ -55,12 +59,13 @@ def org_tag(org: OrgId, stream: str) -> str:
     return f"{ORG_TAG}{org.hex}_" if is_hidden else f"{ORG_TAG}{org.hex}"
 
 
-def index_json(
+def index_entry(
     record: RoutedRecord, leaves: list[Leaf], ref: int, key: str | None, fields: OrgFields
-) -> str:
-    """The JSON that goes to the index. `key` is the term of a sent id.
+) -> str | dict[str, Any]:
+    """What goes to the index. `key` is the term of a sent id.
 
-    Written out without loops: one is made of every record.
+    JSON, or the same as an object for the rare record with a number that tantivy's JSON parser
+    would read one bit off. Written out without loops: one is made of every record.
     """
     (
         _org_id, _class, stream, record_id, _is_sent, _first_wins, _digest, observed_ns,
@@ -88,7 +93,7 @@ def index_json(
     if key is not None:
         tags.append(key)
     rest: list[str] = []
-    attributes = _typed(leaves, fields, rest)
+    attributes, is_exact = _typed(leaves, fields, rest)
     if attributes:
         document["attributes"] = attributes
     if rest:
@@ -97,7 +102,10 @@ def index_json(
     # Only in a text of this length can a keyword be too long for a term.
     if len(text) > MAX_VALUE_CHARACTERS and _move_long_keywords(document, rest):
         text = _json_of(document)
-    return text
+    if is_exact:
+        return text
+    entry: dict[str, Any] = json.loads(text)
+    return entry
 
 
 def _add_present(
@@ -137,9 +145,11 @@ def _move_long_keywords(document: dict[str, Any], rest: list[str]) -> bool:
     return bool(too_long)
 
 
-def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> dict[str, Any]:
-    """The values of the JSON field; tokens for all others are added to `rest`."""
+def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> tuple[dict[str, Any], bool]:
+    """The values of the JSON field, and whether tantivy reads their numbers exactly from JSON;
+    tokens for all other values are added to `rest`."""
     typed: dict[str, Any] = {}
+    is_exact = True
     mapped = fields.mapped
     value: Any
     for path, value in leaves:
@@ -150,11 +160,23 @@ def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> dict[str, 
                 if len(value) <= MAX_VALUE_CHARACTERS:
                     typed[path] = f"{STRING_MARK}{value}"
                     continue
-            elif kind is not bool and -EXACT <= value <= EXACT:
+            elif kind is float:
+                if -EXACT <= value <= EXACT and len(repr(value)) <= _SHORT_NUMBER:
+                    typed[path] = value + 0.0
+                    continue
+            elif kind is int and -_SHORT_INTEGER < value < _SHORT_INTEGER:
                 typed[path] = value + 0.0
                 continue
+        is_exact = is_exact and _is_read_exactly(value)
         _add_typed(typed, path, value, fields, rest)
-    return typed
+    return typed, is_exact
+
+
+def _is_read_exactly(value: Any) -> bool:
+    kind = type(value)
+    if kind is float:
+        return len(repr(value)) <= _SHORT_NUMBER
+    return kind is not int or -_SHORT_INTEGER < value < _SHORT_INTEGER
 
 
 def _add_typed(

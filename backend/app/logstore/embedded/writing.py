@@ -8,12 +8,12 @@ import tantivy
 
 from app.core.ids import OrgId
 from app.logstore.embedded.compile import all_of, term
-from app.logstore.embedded.document import index_json, sent_digest, source_row
+from app.logstore.embedded.document import index_entry, sent_digest, source_row
 from app.logstore.embedded.guard import told_apart
 from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.partition import INDEX, SOURCE
 from app.logstore.embedded.questions import whole_organisation
-from app.logstore.embedded.schema import STATE, open_index
+from app.logstore.embedded.schema import SCHEMA, STATE, open_index
 from app.logstore.embedded.source import BlockCache, SourceReader, SourceWriter, pack_full_files
 from app.logstore.embedded.state import (
     OWN_FIELDS,
@@ -29,7 +29,7 @@ from app.logstore.partitions import FIRST_POOL, Home
 from app.logstore.schema import leaves_of
 from app.logstore.types import Position, RoutedRecord
 
-_HEAP_BYTES = 64_000_000
+_HEAP_BYTES = 128_000_000
 
 # tantivy merges in the background once there are so many segments of a size.
 _COMMITS_A_MERGE = 8
@@ -85,11 +85,14 @@ class PartitionWriter:
             self._last_fields = self._catalogue.of(org_id)
             self._last_made = self._waiting_made.setdefault(org_id, {})
         leaves, not_indexed = leaves_of(record.attributes)
-        document = index_json(record, leaves, self._source.next_ordinal, key, self._last_fields)
+        entry = index_entry(record, leaves, self._source.next_ordinal, key, self._last_fields)
         row = source_row(record, not_indexed)
         try:
             writer = self._writer or self._open_writer()
-            writer.add_json(document)
+            if isinstance(entry, str):
+                writer.add_json(entry)
+            else:
+                writer.add_document(tantivy.Document.from_dict(entry, SCHEMA))
             self._source.append(row)
         except BaseException:
             # Entered only now: a guard around every record would cost as much as its JSON.
