@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 READ_BYTES = 4 << 20
 # A normalised record takes some ten times its bytes: so many wait at most, and one entry more.
-MAX_WAITING_RECORDS = 20_000
+MAX_WAITING_RECORDS = 40_000
 POLL_SECONDS = 0.02
 
 
