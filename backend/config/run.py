@@ -182,12 +182,12 @@ def prepare(data_dir: Path, url: str) -> str:
     database = env.find("DATABASE_URL") or env.find("MONGO_HOST")
     path = data_dir / "db.sqlite3"
     code = fingerprint_of_code(BACKEND_DIR)
-    if database is None and is_prepared(stamp, code=code, database=fingerprint_of_database(path)):
+    if is_ours and is_prepared(stamp, code=code, database=fingerprint_of_database(path)):
         return ""
     _say("preparing the database")
     _manage(data_dir, "migrate", "--no-input", "--verbosity", "0")
     welcome = _manage(data_dir, "first_run", "--url", url)
-    if database is None:
+    if is_ours:
         write_stamp(stamp, code=code, database=fingerprint_of_database(path))
     return welcome
 
