@@ -179,7 +179,7 @@ def prepare(data_dir: Path, url: str) -> str:
     """Migrates and makes the first account where needed; what first_run has to say, or nothing."""
     stamp = data_dir / "migrated"
     env = Env(os.environ)
-    database = env.find("DATABASE_URL") or env.find("MONGO_HOST")
+    is_ours = env.find("DATABASE_URL") is None and env.find("MONGO_HOST") is None
     path = data_dir / "db.sqlite3"
     code = fingerprint_of_code(BACKEND_DIR)
     if is_ours and is_prepared(stamp, code=code, database=fingerprint_of_database(path)):
