@@ -103,9 +103,14 @@ class LogWriter(Protocol):
         """
         ...
 
-    def commit(self) -> None:
+    def commit(self) -> Position | None:
         """Makes everything appended durable and visible. On `Unavailable` nothing is assumed lost
-        or kept: the caller appends again from its last trimmed position."""
+        or kept: the caller appends again from its last trimmed position.
+
+        A position is the first entry of which a record still waits, because its partition alone
+        refuses: what lies before it may be trimmed, it and all behind it must not, nor need it be
+        appended again. Later commits try again, also without new entries.
+        """
         ...
 
     def maintain(self, now_ns: int) -> None:

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from app.logstore.elastic.cluster import Cluster, Missing
 from tests.conformance.pairs import OTHERS, Pair
-from tests.conformance.stores import STORES, Store, StoreKind
+from tests.conformance.stores import ELASTIC_HOSTS, ELASTIC_RUN, STORES, Store, StoreKind
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests on a real server."""
+    for item in items:
+        if "[elastic" in item.nodeid:
+            item.add_marker(pytest.mark.elastic)
+
+
+def _delete_indices(prefix: str) -> None:
+    if ELASTIC_HOSTS:
+        cluster = Cluster(ELASTIC_HOSTS)
+        cluster.call("DELETE", f"/{prefix}*")
+        with suppress(Missing):
+            cluster.call("DELETE", f"/_index_template/{prefix}*")
+        cluster.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_indices_left() -> Iterator[None]:
+    yield
+    _delete_indices(ELASTIC_RUN)
 
 
 @pytest.fixture(params=STORES, ids=lambda kind: kind.name)
@@ -24,6 +48,8 @@ def store(kind: StoreKind, tmp_path: Path) -> Iterator[Store]:
     opened = Store(kind, tmp_path)
     yield opened
     opened.close()
+    if kind.name == "elastic":
+        _delete_indices(kind.location(tmp_path).name.partition("#")[2])
 
 
 @pytest.fixture(scope="module", params=OTHERS, ids=lambda kind: kind.name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,23 @@ class StoreKind:
     name: str
     field_budget: int | None
 
+    def location(self, directory: Path) -> Path:
+        """Where the store of a test is that may use this directory: its own indices, or files."""
+        if self.name != "elastic":
+            return directory
+        own = blake2b(str(directory).encode(), digest_size=8).hexdigest()
+        return Path(f"{ELASTIC_HOSTS}#{ELASTIC_RUN}{own}")
+
+
+# The real server, where the environment names one; it is there or the tests fail.
+ELASTIC_HOSTS = os.environ.get("ELASTICSEARCH_HOSTS")
+# Begins the names of all indices of this run.
+ELASTIC_RUN = f"t{os.urandom(4).hex()}_"
 
 STORES: tuple[StoreKind, ...] = (
     StoreKind("memory", field_budget=None),
     StoreKind("embedded", field_budget=200),
+    *([StoreKind("elastic", field_budget=200)] if ELASTIC_HOSTS else []),
 )
 
 
@@ -52,8 +67,8 @@ class Store:
 
     def __init__(self, kind: StoreKind, directory: Path) -> None:
         self.kind = kind
-        self.writer = open_writer(kind.name, directory)
-        self.reader = open_reader(kind.name, directory)
+        self.writer = open_writer(kind.name, kind.location(directory))
+        self.reader = open_reader(kind.name, kind.location(directory))
         self._number = 0
 
     def next_position(self) -> Position:

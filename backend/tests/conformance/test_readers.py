@@ -69,7 +69,7 @@ def test_a_sent_id_is_known_after_a_restart(reopened: Store) -> None:
 
 
 def test_a_reader_may_come_before_the_first_record(store: Store, tmp_path: Path) -> None:
-    early = open_reader(store.kind.name, tmp_path)
+    early = open_reader(store.kind.name, store.kind.location(tmp_path))
     assert early.search(ALICE, SearchPlan(EVERYTHING, ALWAYS)).total == 0
     assert early.get(ALICE, "order-1") is None
     assert early.fields(ALICE, ALWAYS).fields == ()
@@ -84,7 +84,7 @@ def test_a_reader_may_come_before_the_first_record(store: Store, tmp_path: Path)
 
 
 def test_every_reader_sees_a_commit_at_its_next_call(store: Store, tmp_path: Path) -> None:
-    other = open_reader(store.kind.name, tmp_path)
+    other = open_reader(store.kind.name, store.kind.location(tmp_path))
     plan = SearchPlan(EVERYTHING, ALWAYS)
     for expected in range(1, 6):
         store.add(a_record(retention_class=(3, 30, 365)[expected % 3]))

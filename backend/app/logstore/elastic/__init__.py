@@ -1,1 +1,1 @@
-"""The Elasticsearch store."""
+"""Elasticsearch behind `LogReader` and `LogWriter`; the only package that speaks to it."""

@@ -1,0 +1,207 @@
+"""Requests to Elasticsearch, and its answers and errors in our terms."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from elastic_transport import ConnectionTimeout, SerializationError, TransportError
+from elasticsearch import ApiError, Elasticsearch, OrjsonSerializer
+from elasticsearch.serializer import Serializer
+from typing_extensions import override
+
+from app.core.errors import Broken, Invalid, TooLarge, Unavailable, Unsupported
+from app.logstore.elastic.hosts import Hosts, hosts_of
+
+_JSON = "application/vnd.elasticsearch+json; compatible-with=8"
+_NDJSON = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
+_READY = "application/vnd.elasticsearch+x-ndjson"
+# Beyond the time that a search is given, so that Elasticsearch's own answer comes first.
+_GRACE_SECONDS = 2.0
+DEFAULT_SECONDS = 30.0
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+_NOT_FOUND = 404
+_TOO_LARGE = 413
+_ALREADY = "resource_already_exists_exception"
+
+Body = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class _Ready(Serializer):
+    """Passes on bytes that are written already."""
+
+    mimetype = _READY
+
+    @override
+    def dumps(self, data: Any) -> bytes:
+        return bytes(data)
+
+    @override
+    def loads(self, data: bytes) -> Any:
+        return orjson.loads(data)
+
+
+class Cluster:
+    """One client, for any number of threads."""
+
+    def __init__(self, location: Path | str) -> None:
+        hosts = hosts_of(location)
+        self.prefix = hosts.prefix
+        self._is_gzip = hosts.is_gzip
+        self._client = _client(hosts)
+
+    @property
+    def partitions(self) -> str:
+        """The pattern of every partition's index."""
+        return f"{self.prefix}-*d-*"
+
+    def search(self, index: str, body: Body, *, seconds: float = DEFAULT_SECONDS) -> Answer:
+        """One search; indices that are not there are empty."""
+        return self.call(
+            "POST",
+            f"/{index}/_search",
+            body=body,
+            params={"ignore_unavailable": "true", "allow_no_indices": "true"},
+            seconds=seconds + _GRACE_SECONDS,
+        )
+
+    def searches(
+        self, index: str, bodies: Sequence[Body], *, seconds: float = DEFAULT_SECONDS
+    ) -> list[Answer]:
+        """Many searches in one round trip; an error of any is an error of all."""
+        if not bodies:
+            return []
+        head = orjson.dumps({"index": index, "ignore_unavailable": True, "allow_no_indices": True})
+        lines = b"".join(head + b"\n" + _written(body) + b"\n" for body in bodies)
+        answers = self.call_with_lines("/_msearch", lines, seconds=seconds + _GRACE_SECONDS)
+        for answer in answers["responses"]:
+            if "error" in answer:
+                raise _refusal(int(answer.get("status", 500)), answer)
+        responses: list[Answer] = answers["responses"]
+        return responses
+
+    def call_with_lines(
+        self, path: str, lines: bytes, *, seconds: float = DEFAULT_SECONDS, **params: str
+    ) -> Answer:
+        """A request whose body is lines of JSON, compressed on the way to another machine."""
+        headers = {"accept": _JSON, "content-type": _NDJSON}
+        if self._is_gzip:
+            lines = gzip.compress(lines, compresslevel=1)
+            headers["content-encoding"] = "gzip"
+        return self._perform("POST", path, params, headers, lines, seconds)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body | None = None,
+        params: Mapping[str, str] | None = None,
+        seconds: float = DEFAULT_SECONDS,
+    ) -> Answer:
+        """Any other request."""
+        headers = {"accept": _JSON}
+        if body is not None:
+            headers["content-type"] = _JSON
+        return self._perform(method, path, params or {}, headers, body, seconds)
+
+    def create(self, index: str, body: Body) -> None:
+        """Makes an index; that it is there already is success."""
+        try:
+            self.call("PUT", f"/{index}", body=body)
+        except AlreadyThere:
+            return
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._client.close()
+
+    def _perform(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Any,
+        seconds: float,
+    ) -> Answer:
+        client = self._client.options(request_timeout=seconds)
+        try:
+            response = client.perform_request(
+                method, path, params=params, headers=headers, body=body
+            )
+        except ApiError as error:
+            raise _refusal(error.meta.status, error.body) from error
+        except SerializationError as error:
+            raise Invalid("half a code point or another text that is none") from error
+        except ConnectionTimeout as error:
+            raise Unavailable("the log store did not answer in time") from error
+        except TransportError as error:
+            raise Unavailable("the log store cannot be reached") from error
+        answer: Answer = response.body
+        return answer
+
+
+class Missing(Exception):
+    """The index or document is not there."""
+
+
+class AlreadyThere(Exception):
+    """The index is there already."""
+
+
+class TooManyBuckets(Unsupported):
+    """An aggregation has more groups than Elasticsearch counts at once."""
+
+
+def _client(hosts: Hosts) -> Elasticsearch:
+    options: dict[str, Any] = {}
+    if hosts.user is not None:
+        options["basic_auth"] = hosts.user
+    if "api_key" in hosts.options:
+        options["api_key"] = hosts.options["api_key"]
+    if any(url.startswith("https") for url in hosts.urls):
+        options["verify_certs"] = hosts.options.get("verify_certs") != "false"
+        if "ca_certs" in hosts.options:
+            options["ca_certs"] = hosts.options["ca_certs"]
+    return Elasticsearch(
+        list(hosts.urls),
+        serializers={_READY: _Ready(), OrjsonSerializer.mimetype: OrjsonSerializer()},
+        # Another node is tried when one cannot be reached; a time-out is never tried again.
+        max_retries=len(hosts.urls) - 1,
+        retry_on_timeout=False,
+        retry_on_status=(),
+        connections_per_node=16,
+        **options,
+    )
+
+
+def _written(body: Body) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise Invalid("half a code point or another text that is none") from error
+
+
+def _refusal(status: int, body: Any) -> Exception:
+    """What an answer other than 2xx means."""
+    text = orjson.dumps(body, default=str).decode() if not isinstance(body, str) else body
+    if status == _NOT_FOUND:
+        return Missing("not found")
+    if _ALREADY in text:
+        return AlreadyThere("there already")
+    if "too_many_buckets" in text:
+        return TooManyBuckets("the groups have too many different values to be listed")
+    if "too_complex" in text or "TooComplex" in text or "too complex" in text:
+        return Invalid("the pattern is too complex", code="regex_too_complex")
+    if status == _TOO_LARGE:
+        return TooLarge("the request is larger than what lies before the log store lets through")
+    if status in _BUSY:
+        return Unavailable("the log store cannot answer now")
+    if status in {401, 403}:
+        return Unavailable("the log store does not let us in, or takes no records")
+    return Broken(f"the log store refused a request of ours: {text[:500]}")

@@ -1,0 +1,73 @@
+"""Where Elasticsearch is: the text of the configuration, read.
+
+`https://user:password@one:9200,https://two:9200?ca_certs=/etc/ca.pem#logs`: addresses with commas
+between, options once behind the last one, and behind `#` the prefix of our indices (`elkv`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from app.core.errors import Broken
+
+DEFAULT_PREFIX = "elkv"
+_DEFAULT_PORT = 9200
+_OPTIONS = frozenset({"ca_certs", "verify_certs", "api_key", "gzip"})
+# A path keeps one slash of two.
+_SCHEME = re.compile(r"^(https?):/+")
+_PREFIX = re.compile(r"[a-z0-9][a-z0-9_]{0,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Addresses without credentials, and how to speak to them."""
+
+    urls: tuple[str, ...]
+    prefix: str
+    user: tuple[str, str] | None
+    options: Mapping[str, str]
+
+    @property
+    def is_gzip(self) -> bool:
+        """Whether to compress what is sent: on the same machine that only costs."""
+        asked = self.options.get("gzip")
+        return not all(map(_is_local, self.urls)) if asked is None else asked == "true"
+
+
+def hosts_of(location: Path | str) -> Hosts:
+    """The hosts that a location names; raises `Broken` for one that cannot be read."""
+    text, _, prefix = str(location).partition("#")
+    text, _, query = text.partition("?")
+    options = dict(parse_qsl(query))
+    unknown = sorted(options.keys() - _OPTIONS)
+    if unknown:
+        raise Broken(f"unknown option {unknown[0]!r} of the hosts of Elasticsearch")
+    prefix = prefix or DEFAULT_PREFIX
+    if not _PREFIX.fullmatch(prefix):
+        raise Broken(f"{prefix!r} cannot begin the names of indices")
+    parts = [urlsplit(_SCHEME.sub(r"\1://", one.strip())) for one in text.split(",")]
+    urls = []
+    user = None
+    for part in parts:
+        if part.scheme not in {"http", "https"} or part.hostname is None:
+            raise Broken("the hosts of Elasticsearch are addresses such as http://127.0.0.1:9200")
+        host = f"[{part.hostname}]" if ":" in part.hostname else part.hostname
+        urls.append(f"{part.scheme}://{host}:{part.port or _DEFAULT_PORT}{part.path.rstrip('/')}")
+        if part.username is not None:
+            user = unquote(part.username), unquote(part.password or "")
+    return Hosts(tuple(urls), prefix, user, options)
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,197 @@
+"""A partition as a shipper sees it: its index, its mapping, and the catalogue of its fields.
+
+The catalogue is documents in the partition's own index, one for each field of an organisation, their
+`_id` the organisation and a slot counted from 0. A slot is taken with `create`, so two shippers never
+take one for two fields, and learn of each other's when they try. Slots are written before the
+mapping, and the mapping before the first record with the field: a crash in between leaves a field
+that is mapped and empty. When two shippers see things differently for a moment a value is in `rest`
+on one side and in its field on the other, and every filter asks both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from app.core.errors import Unavailable
+from app.core.ids import OrgId
+from app.logstore.elastic.cluster import Answer, Cluster, Missing
+from app.logstore.elastic.mapping import (
+    MAPPINGS,
+    OWN_FIELDS,
+    PARTITION_FIELDS,
+    POOLED_FIELDS,
+    SETTINGS,
+    attribute_mappings,
+)
+from app.logstore.elastic.names import field_names, index_of
+from app.logstore.partitions import FIRST_POOL, Home
+
+_CONFLICT = 409
+# Paths beyond the budget are not remembered without end: a sender may make one for every record.
+_REMEMBERED_PATHS = 20_000
+
+
+class OrgFields:
+    """The attribute fields of one organisation in one partition: first come, first mapped."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        org_id: OrgId,
+        paths: Iterable[str],
+        *,
+        is_closed: bool = False,
+    ) -> None:
+        """`is_closed`: nothing is mapped."""
+        self.names = {path: field_names(path) for path in paths}
+        self.slots = len(self.names)
+        self.added: list[str] = []
+        self.org_id = org_id
+        self._budget = 0 if is_closed else partition.budget
+        self._partition = partition
+
+    def decide(self, path: str) -> tuple[str, str, str] | None:
+        """Whether a path that was never met is mapped; remembers the answer."""
+        names = None
+        if self.slots + len(self.added) < self._budget and self._partition.has_room:
+            names = field_names(path)
+        if names is not None:
+            self.added.append(path)
+        if names is not None or len(self.names) < _REMEMBERED_PATHS:
+            self.names[path] = names
+        return names
+
+    def use(self, name: str) -> None:
+        """A record has a value in this field: it has to be in the mapping."""
+        if name not in self._partition.mapped:
+            self._partition.wanted[name] = None
+
+    def learn(self, path: str) -> None:
+        """Another shipper has mapped this path."""
+        self.names[path] = field_names(path)
+
+
+class Partition:
+    """Used by one thread of a shipper."""
+
+    def __init__(self, cluster: Cluster, home: Home) -> None:
+        self.home = home
+        self.index = index_of(cluster.prefix, home)
+        self.budget = POOLED_FIELDS if home.pool == FIRST_POOL else OWN_FIELDS
+        self.mapped: set[str] = set()
+        self.wanted: dict[str, None] = {}
+        self._cluster = cluster
+        self._orgs: dict[OrgId, OrgFields] = {}
+        self._is_made = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the partition as a whole may have more fields."""
+        return len(self.mapped) + len(self.wanted) < PARTITION_FIELDS
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something was decided that is not written down yet."""
+        return bool(self.wanted) or any(fields.added for fields in self._orgs.values())
+
+    def fields_of(self, org_id: OrgId) -> OrgFields:
+        """The fields of one organisation, read from the catalogue the first time."""
+        known = self._orgs.get(org_id)
+        if known is None:
+            try:
+                paths = self._catalogued(org_id)
+            except Unavailable:
+                # Values then go to `rest`, which is as good for every filter.
+                return OrgFields(self, org_id, (), is_closed=True)
+            known = self._orgs[org_id] = OrgFields(self, org_id, paths)
+        return known
+
+    def make(self) -> None:
+        """Makes the index with its mapping, if it is not there."""
+        if self._is_made:
+            return
+        self._cluster.create(self.index, {"settings": SETTINGS, "mappings": MAPPINGS})
+        answer = self._cluster.call("GET", f"/{self.index}/_mapping")
+        properties = answer[self.index]["mappings"]["properties"]
+        self.mapped = {name for name in properties if name.startswith("attr.")}
+        self._is_made = True
+
+    def prepare(self) -> None:
+        """Writes down what was decided since the last call, the catalogue before the mapping.
+
+        `Unavailable`: it is all kept, for the next call.
+        """
+        self.make()
+        for fields in self._orgs.values():
+            while fields.added:
+                self._take_slots(fields)
+        if self.wanted:
+            names = list(self.wanted)
+            self._cluster.call("PUT", f"/{self.index}/_mapping", body=attribute_mappings(names))
+            self.mapped.update(names)
+            self.wanted.clear()
+
+    def _catalogued(self, org_id: OrgId) -> list[str]:
+        self.make()
+        return catalogued_paths(self._cluster, self.index, org_id).get(self.index, [])
+
+    def _take_slots(self, fields: OrgFields) -> None:
+        """Writes the added fields to the next slots; those that are taken are read instead."""
+        lines = []
+        for slot, path in enumerate(fields.added, start=fields.slots):
+            action = {"create": {"_index": self.index, "_id": _slot_key(fields.org_id, slot)}}
+            lines += [
+                orjson.dumps(action),
+                orjson.dumps({"owner": fields.org_id.hex, "path": path}),
+            ]
+        answer = self._cluster.call_with_lines("/_bulk", b"\n".join(lines) + b"\n")
+        statuses = [item["create"]["status"] for item in answer["items"]]
+        if any(status not in (201, _CONFLICT) for status in statuses):
+            raise Unavailable("the catalogue of fields takes no more")
+        taken = [
+            _slot_key(fields.org_id, slot)
+            for slot, status in enumerate(statuses, start=fields.slots)
+            if status == _CONFLICT
+        ]
+        there = self._paths_in(taken)
+        written = [
+            path for path, status in zip(fields.added, statuses, strict=True) if status == 201
+        ]
+        fields.slots += len(statuses)
+        for path in there:
+            fields.learn(path)
+        fields.added = [path for path in fields.added if path not in {*written, *there}]
+
+    def _paths_in(self, keys: list[str]) -> list[str]:
+        if not keys:
+            return []
+        found = self._cluster.call("POST", f"/{self.index}/_mget", body={"ids": keys})
+        return [doc["_source"]["path"] for doc in found["docs"] if doc.get("found")]
+
+
+def _slot_key(org_id: OrgId, slot: int) -> str:
+    return f"f{org_id.hex}-{slot}"
+
+
+def catalogued_paths(cluster: Cluster, index: str, org_id: OrgId) -> dict[str, list[str]]:
+    """The mapped paths of an organisation, by the index that says so."""
+    found: dict[str, list[str]] = {}
+    body = {
+        "query": {"term": {"owner": org_id.hex}},
+        "size": 10_000,
+        "track_total_hits": False,
+        "sort": ["_doc"],
+        "_source": ["path"],
+    }
+    for hit in _search(cluster, index, body)["hits"]["hits"]:
+        found.setdefault(hit["_index"], []).append(hit["_source"]["path"])
+    return found
+
+
+def _search(cluster: Cluster, index: str, body: dict[str, object]) -> Answer:
+    try:
+        return cluster.search(index, body)
+    except Missing as error:
+        raise Unavailable("the catalogue of fields cannot be read") from error

@@ -1,0 +1,108 @@
+"""The partitions that there are, and those that a shipper has opened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import suppress
+
+from app.core.ids import OrgId
+from app.logstore.elastic.cluster import Cluster, Missing
+from app.logstore.elastic.mapping import template
+from app.logstore.elastic.names import home_of_index, index_of
+from app.logstore.elastic.partition import Partition
+from app.logstore.partitions import Home, expires_ns, home_of, period_bounds, period_of
+from app.logstore.types import NS_PER_SECOND, RoutedRecord
+
+MAX_OPEN = 256
+_LISTED_FOR_SECONDS = 10.0
+# The next period's index is made so long before its first record.
+AHEAD_NS = 3_600 * NS_PER_SECOND
+
+
+class Shelf:
+    """Used by one thread of a shipper."""
+
+    def __init__(self, cluster: Cluster, own: Collection[OrgId]) -> None:
+        """`own`: the organisations that share no partition with others."""
+        self._cluster = cluster
+        self._own = frozenset(own)
+        self._open: dict[Home, Partition] = {}
+        self._listed: set[str] = set()
+        self._listed_at = -_LISTED_FOR_SECONDS
+        self._has_template = False
+
+    def home_of(self, record: RoutedRecord) -> Home:
+        """The partition of a record."""
+        return home_of(record.org_id, record.retention_class, record.observed_ns, own=self._own)
+
+    def existing(self) -> set[str]:
+        """The partitions' indices, as of some seconds ago, and all that were opened here."""
+        now = time.monotonic()
+        if now - self._listed_at >= _LISTED_FOR_SECONDS:
+            self._listed = set(self._list())
+            self._listed_at = now
+        return self._listed | {partition.index for partition in self._open.values()}
+
+    def get(self, home: Home) -> Partition:
+        """The partition, opened; its index is made when it is first asked for anything."""
+        partition = self._open.get(home)
+        if partition is None:
+            self._ensure_template()
+            if len(self._open) >= MAX_OPEN:
+                self._open = {one: p for one, p in self._open.items() if p.is_busy}
+            partition = self._open[home] = Partition(self._cluster, home)
+        return partition
+
+    def find(self, index: str) -> Partition:
+        """The partition behind an index that was opened before."""
+        home = home_of_index(self._cluster.prefix, index)
+        if home is None:
+            raise ValueError(index)
+        return self.get(home)
+
+    def forget(self, index: str) -> None:
+        """The index is gone: it has to be made anew."""
+        home = home_of_index(self._cluster.prefix, index)
+        if home is not None:
+            self._open.pop(home, None)
+        self._listed.discard(index)
+
+    def expire(self, now_ns: int) -> None:
+        """Deletes every partition whose retention is over."""
+        for index in self._list():
+            home = home_of_index(self._cluster.prefix, index)
+            if home is not None and now_ns >= expires_ns(home):
+                self._delete(index)
+
+    def make_ahead(self, now_ns: int) -> None:
+        """Makes the next period's index of everything that has one for this period."""
+        names = set(self._list())
+        for index in names:
+            home = home_of_index(self._cluster.prefix, index)
+            if home is None:
+                continue
+            start, end = period_bounds(home.period)
+            if start <= now_ns < end <= now_ns + AHEAD_NS:
+                following = home._replace(period=period_of(home.retention_class, end))
+                if index_of(self._cluster.prefix, following) not in names:
+                    self.get(following).make()
+
+    def _delete(self, index: str) -> None:
+        with suppress(Missing):  # another shipper was first
+            self._cluster.call("DELETE", f"/{index}")
+        self.forget(index)
+
+    def _list(self) -> list[str]:
+        answer = self._cluster.call(
+            "GET",
+            f"/{self._cluster.partitions}/_settings/index.uuid",
+            params={"allow_no_indices": "true", "expand_wildcards": "all"},
+        )
+        return list(answer)
+
+    def _ensure_template(self) -> None:
+        if not self._has_template:
+            prefix = self._cluster.prefix
+            self._cluster.call("PUT", f"/_index_template/{prefix}", body=template(prefix))
+            self._has_template = True

@@ -1,0 +1,134 @@
+"""Elasticsearch as a `LogWriter`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from app.core.errors import Unavailable
+from app.core.ids import OrgId
+from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.entry import Entry
+from app.logstore.elastic.health import cluster_health, partition_name
+from app.logstore.elastic.known import SentIds
+from app.logstore.elastic.outbox import Outbox
+from app.logstore.elastic.positions import Positions
+from app.logstore.elastic.shelf import Shelf
+from app.logstore.interface import FaultPoint, no_fault
+from app.logstore.types import AppendReport, Position, RoutedRecord, StoreHealth
+
+_GAP = "records were let go: append again from the last trimmed position"
+
+
+class ElasticWriter:
+    """Owned by one shipper; several, each with its own journal, may write at once.
+
+    Records go out while more are appended, so large entries may be seen before their commit. After
+    `Unavailable` from `commit` all that was not committed has been let go: entries are then taken
+    again from the first that was lost on, and later ones refused until it has come. Those that
+    Elasticsearch did take meet themselves there by their `_id`.
+    """
+
+    def __init__(
+        self,
+        location: Path | str,
+        *,
+        fault: FaultPoint = no_fault,
+        own: Collection[OrgId] = (),
+        patience_seconds: float = 5.0,
+    ) -> None:
+        """`own`: the organisations that share no partition. `patience_seconds`: how long a call
+        waits for a cluster that is busy or away."""
+        self._cluster = Cluster(location)
+        self._fault = fault
+        self._shelf = Shelf(self._cluster, own)
+        self._sent_ids = SentIds(self._cluster)
+        self._outbox = Outbox(self._cluster, self._shelf, self._sent_ids, patience_seconds)
+        self._positions = Positions(self._cluster)
+        # The numbers of each journal's entries that wait for a commit: the first and the last one.
+        self._first_waiting: dict[str, int] = {}
+        self._last_taken: dict[str, int] = {}
+        self._first_lost: dict[str, int] = {}
+
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        """See `LogWriter`."""
+        first_lost = self._first_lost.get(position.journal)
+        if first_lost is not None and position.number > first_lost:
+            raise Unavailable(_GAP)
+        if position.number <= self._positions.stored(position.journal):
+            return AppendReport(stored=0, repeated=len(records))
+        self._outbox.refuse_when_full()
+        entry = Entry(self._shelf, self._sent_ids, position)
+        report = entry.take(records)
+        self._first_waiting.setdefault(position.journal, position.number)
+        self._last_taken[position.journal] = position.number
+        self._first_lost.pop(position.journal, None)
+        try:
+            self._outbox.add(entry.items)
+        except Unavailable:
+            self._let_go()
+            raise
+        return report
+
+    def commit(self) -> Position | None:
+        """See `LogWriter`."""
+        if self._first_lost:
+            raise Unavailable(_GAP)
+        self._fault("commit:before")
+        try:
+            self._outbox.flush()
+            self._fault("commit:after_source")
+            self._outbox.refresh()
+            held = [
+                first
+                for journal, last in self._last_taken.items()
+                if (first := self._reached(journal, last)) is not None
+            ]
+        except Unavailable:
+            self._let_go()
+            raise
+        self._fault("commit:after_index")
+        self._first_waiting.clear()
+        return min(held, default=None)
+
+    def maintain(self, now_ns: int) -> None:
+        """See `LogWriter`. Merging is Elasticsearch's own business."""
+        self._shelf.expire(now_ns)
+        self._shelf.make_ahead(now_ns)
+
+    def health(self) -> StoreHealth:
+        """See `LogWriter`; a partition whose records wait in a lane is named as broken."""
+        health = cluster_health(self._cluster)
+        waiting = {partition_name(self._cluster.prefix, one) for one in self._outbox.refusing}
+        if health.status == "down" or not waiting - set(health.broken):
+            return health
+        broken = tuple(sorted(waiting.union(health.broken)))
+        detail = health.detail or "some partitions take no records"
+        return StoreHealth("degraded", health.type, detail=detail, broken=broken)
+
+    def close(self) -> None:
+        """See `LogWriter`."""
+        try:
+            if not self._first_lost:
+                self.commit()
+        finally:
+            self._outbox.close()
+            self._cluster.close()
+
+    def _reached(self, journal: str, last: int) -> Position | None:
+        """Writes down how far a journal is stored; the first entry that is not, if there is one."""
+        first_held = self._outbox.first_held(journal)
+        self._positions.reached(journal, last if first_held is None else first_held.number - 1)
+        return first_held
+
+    def _let_go(self) -> None:
+        """Drops what was not committed, records in lanes too: they come again."""
+        lost = dict(self._first_waiting)
+        for journal in self._last_taken:
+            held = self._outbox.first_held(journal)
+            if held is not None:
+                lost[journal] = min(held.number, lost.get(journal, held.number))
+        for journal, number in lost.items():
+            self._first_lost[journal] = min(number, self._first_lost.get(journal, number))
+        self._first_waiting.clear()
+        self._outbox.drop()
