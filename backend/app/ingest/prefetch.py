@@ -1,10 +1,17 @@
-"""Reads and normalises the next journal entries while the store is busy with the ones before."""
+"""Reads and normalises the next journal entries while the store commits the ones before.
+
+Not while it appends them: two threads that both hold the interpreter all the time do not run at
+once. Worse, an append lets go of the interpreter at every record, and gets it back from a thread
+that computes only after a whole switch interval.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -19,8 +26,9 @@ from app.journal.journal import Entry, Journal
 log = structlog.get_logger(__name__)
 
 READ_BYTES = 4 << 20
-# A normalised record takes some ten times its bytes: so many wait at most, and one entry more.
-MAX_WAITING_RECORDS = 40_000
+# A normalised record takes some ten times its bytes: so much waits at most, and one entry more.
+MAX_WAITING_RECORDS = 60_000
+MAX_WAITING_BYTES = 32 << 20
 POLL_SECONDS = 0.02
 
 
@@ -42,7 +50,8 @@ class Prefetch:
         self._directory = directory
         self._after = after
         self._ready: deque[Prepared] = deque()
-        self._ready_records = 0
+        self._ready_records = self._ready_bytes = 0
+        self._is_awaited = self._is_ahead = False
         self._failure: Exception | None = None
         self._is_closing = False
         self._changed = threading.Condition()
@@ -52,17 +61,30 @@ class Prefetch:
     def next(self, *, timeout_seconds: float) -> Prepared | None:
         """The next entry; `None` when there is none in time. Raises what the journal raised."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._ready or self._failure is not None, timeout_seconds
-            )
+            if not self._ready:
+                self._is_awaited = True
+                self._changed.notify_all()
+                self._changed.wait_for(
+                    lambda: self._ready or self._failure is not None, timeout_seconds
+                )
+                self._is_awaited = False
             if self._ready:
                 prepared = self._ready.popleft()
                 self._ready_records -= len(prepared.made.records)
-                self._changed.notify_all()
+                self._ready_bytes -= prepared.payload_bytes
                 return prepared
             if self._failure is not None:
                 raise self._failure
             return None
+
+    @contextmanager
+    def running_ahead(self) -> Iterator[None]:
+        """Entries are prepared while the caller waits for something else inside."""
+        self._run_ahead(is_ahead=True)
+        try:
+            yield
+        finally:
+            self._run_ahead(is_ahead=False)
 
     def close(self) -> None:
         """Ends the thread; what is ready is forgotten."""
@@ -71,11 +93,33 @@ class Prefetch:
             self._changed.notify_all()
         self._thread.join()
 
+    def _run_ahead(self, *, is_ahead: bool) -> None:
+        with self._changed:
+            self._is_ahead = is_ahead
+            self._changed.notify_all()
+
+    def _is_let_go_on(self) -> bool:
+        """Waits until another entry may be prepared; `False` when none will be."""
+        with self._changed:
+            self._changed.wait_for(self._may_go_on)
+            return not self._is_closing
+
+    def _may_go_on(self) -> bool:
+        if self._is_closing:
+            return True
+        if self._is_ahead:
+            return (
+                self._ready_records < MAX_WAITING_RECORDS and self._ready_bytes < MAX_WAITING_BYTES
+            )
+        return self._is_awaited and not self._ready
+
     def _run(self) -> None:
         try:
             while not self._is_closing:
                 entries = self._journal.read(self._after, max_bytes=READ_BYTES)
                 for entry in entries:
+                    if not self._is_let_go_on():
+                        return
                     self._prepare(entry)
                 if not entries:
                     time.sleep(POLL_SECONDS)
@@ -106,9 +150,7 @@ class Prefetch:
             self._journal.set_aside(entry.number, repr(error))
             return
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._ready_records < MAX_WAITING_RECORDS or self._is_closing
-            )
             self._ready.append(prepared)
             self._ready_records += len(prepared.made.records)
+            self._ready_bytes += prepared.payload_bytes
             self._changed.notify_all()

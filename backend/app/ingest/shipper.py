@@ -127,7 +127,8 @@ class Shipper:
                 if prepared is not None:
                     self._append(prepared, stop)
                 if self._waiting.entries and self._is_commit_due():
-                    self._commit()
+                    with prefetch.running_ahead():
+                        self._commit()
                     has_changed = self._decisions.has_news and self._is_settled()
                 self._look_after()
         finally:
