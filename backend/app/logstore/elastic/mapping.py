@@ -55,7 +55,7 @@ PROPERTIES: dict[str, Any] = {
     "observed": {"type": "long"},
     "id": _KEYWORD,
     **dict.fromkeys(KEYWORDS, _KEYWORD),
-    "level_number": {"type": "short"},
+    "level_number": {"type": "long"},
     "search_text": {"type": "text", "analyzer": "words", "norms": False},
     "rest": _TERMS_ONLY,
     # path␀kind of every value that no field holds, so that such fields can be listed.

@@ -57,12 +57,15 @@ def org_tag(org_id: OrgId, stream: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def field_names(path: str) -> tuple[str, str, str] | None:
-    """The fields of a path's strings, numbers and booleans; `None` if its name is too long.
+    """The fields of a path's strings, numbers and booleans; `None` if it has none.
 
     Odd characters are written as in URLs: a `*` would be a pattern, and dots at the end are lost.
     All other dots stay, so that a path's children are found by `fields_below`.
     """
-    name = _ODD.sub(_percent, path) or "%"
+    try:
+        name = _ODD.sub(_percent, path) or "%"
+    except UnicodeEncodeError:  # half a code point: such a record is refused as a whole
+        return None
     if len(name) > _MAX_FIELD_NAME:
         return None
     return f"attr.s.{name}", f"attr.n.{name}", f"attr.b.{name}"
@@ -71,12 +74,14 @@ def field_names(path: str) -> tuple[str, str, str] | None:
 def fields_below(path: str) -> list[str]:
     """Patterns that match the fields of all paths that begin with this one and a dot."""
     below = f"{path}."
+    if any("\ud800" <= character <= "\udfff" for character in below):
+        return []
     spelled = {_PLAIN.sub(_percent, below), _ODD.sub(_percent, below)}
     return [f"attr.{kind}.{name}*" for kind in "snb" for name in sorted(spelled)]
 
 
 def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
+    return "".join(f"%{byte:02X}" for byte in match[0].encode())
 
 
 def token_path(path: str) -> str:

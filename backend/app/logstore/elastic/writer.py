@@ -36,15 +36,19 @@ class ElasticWriter:
         fault: FaultPoint = no_fault,
         own: Collection[OrgId] = (),
         patience_seconds: float = 5.0,
+        holds_back: bool = False,
     ) -> None:
         """`own`: the organisations that share no partition. `patience_seconds`: how long a call
-        waits for a cluster that is busy or away."""
+        waits for a cluster that is busy or away. `holds_back`: the caller trims no entry from the
+        position on that `commit` returns; without that promise a record in a lane makes `commit`
+        unavailable, so that nothing is ever trimmed too early."""
         self._cluster = Cluster(location)
         self._fault = fault
         self._shelf = Shelf(self._cluster, own)
         self._sent_ids = SentIds(self._cluster)
         self._outbox = Outbox(self._cluster, self._shelf, self._sent_ids, patience_seconds)
         self._positions = Positions(self._cluster)
+        self._holds_back = holds_back
         # The numbers of each journal's entries that wait for a commit: the first and the last one.
         self._first_waiting: dict[str, int] = {}
         self._last_taken: dict[str, int] = {}
@@ -84,6 +88,7 @@ class ElasticWriter:
                 for journal, last in self._last_taken.items()
                 if (first := self._reached(journal, last)) is not None
             ]
+            self._check(held)
         except Unavailable:
             self._let_go()
             raise
@@ -120,6 +125,10 @@ class ElasticWriter:
         first_held = self._outbox.first_held(journal)
         self._positions.reached(journal, last if first_held is None else first_held.number - 1)
         return first_held
+
+    def _check(self, held: Sequence[Position]) -> None:
+        if held and not self._holds_back:
+            raise Unavailable("some partitions take no records")
 
     def _let_go(self) -> None:
         """Drops what was not committed, records in lanes too: they come again."""
