@@ -20,7 +20,9 @@ class HeldSearch(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "digest"], name="held_search_once"),
         ]
-        indexes = [models.Index(fields=["organisation", "expires_at"], name="held_search_expiry")]
+        indexes = [
+            models.Index(fields=["organisation", "-expires_at", "-id"], name="held_search_newest")
+        ]
 
     @override
     def __str__(self) -> str:

@@ -127,6 +127,7 @@ class Membership(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "user"], name="one_membership")
         ]
+        indexes = [models.Index(fields=["user", "id"], name="memberships_of_user")]
 
     @override
     def __str__(self) -> str:
@@ -157,7 +158,12 @@ class ApiKey(TenantModel):
     objects: ClassVar[ApiKeyManager] = ApiKeyManager()
 
     class Meta(TenantModel.Meta):
-        indexes = [models.Index(fields=["organisation", "-id"], name="api_key_newest")]
+        # One for each order that the list offers.
+        indexes = [
+            models.Index(fields=["organisation", "-created_at", "-id"], name="api_key_created"),
+            models.Index(fields=["organisation", "name", "id"], name="api_key_name"),
+            models.Index(fields=["organisation", "last_used_at", "id"], name="api_key_used"),
+        ]
 
     @override
     def __str__(self) -> str:
@@ -169,9 +175,15 @@ class RefreshToken(UUIDModel):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     jti = models.CharField(max_length=64, unique=True)
-    family = models.UUIDField(db_index=True)
+    family = models.UUIDField()
     is_revoked = models.BooleanField(default=False)
     expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["family", "id"], name="session_tokens"),
+            models.Index(fields=["user", "is_revoked", "-id"], name="user_tokens_newest"),
+        ]
 
     @override
     def __str__(self) -> str:
