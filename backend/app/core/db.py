@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError
 
 T = TypeVar("T")
@@ -32,6 +34,49 @@ def atomic() -> AbstractContextManager[None]:
         context: AbstractContextManager[None] = _engine().transaction()
         return context
     return transaction.atomic()
+
+
+def whole_or_not_at_all(using: str) -> AbstractContextManager[None]:
+    """For a work of minutes on one database: a transaction where such a long one can be had.
+
+    MongoDB ends a transaction after a minute; there whoever is cut off has to begin anew.
+    """
+    if connections[using].vendor == _MONGODB:
+        return nullcontext()
+    return transaction.atomic(using=using)
+
+
+def snapshot(using: str) -> AbstractContextManager[None]:
+    """Everything read inside is of one moment."""
+    if connections[using].vendor == _MONGODB:
+        context: AbstractContextManager[None] = _engine(using).snapshot()
+        return context
+    return transaction.atomic(using=using)
+
+
+def applied_migrations(using: str) -> list[str]:
+    """Which migrations a database has seen, by name."""
+    applied = MigrationRecorder(connections[using]).applied_migrations()
+    return sorted(f"{app}.{name}" for app, name in applied)
+
+
+@contextmanager
+def other_sqlite(path: Path, *, alias: str) -> Iterator[None]:
+    """Makes another SQLite file known under an alias for a while, for reading."""
+    # Without IMMEDIATE: reading in a transaction stops nobody from writing.
+    connections.settings[alias] = {
+        **connections.settings[DEFAULT_DB_ALIAS],
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": f"{path.absolute().as_uri()}?mode=rw",
+        "OPTIONS": {"timeout": 20},
+        "CONN_MAX_AGE": 0,
+    }
+    try:
+        yield
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.settings[alias]
 
 
 def run_atomic(work: Callable[[], T]) -> T:
@@ -94,6 +139,6 @@ def database_kind() -> str:
     return connection.vendor
 
 
-def _engine() -> Any:
+def _engine(using: str = DEFAULT_DB_ALIAS) -> Any:
     """The connection with what `app.core.mongodb` adds, which need not be installed to be here."""
-    return connections[DEFAULT_DB_ALIAS]
+    return connections[using]

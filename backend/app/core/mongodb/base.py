@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from app.core.mongodb.errors import as_django_error, translated
 from app.core.mongodb.introspection import DatabaseIntrospection
+from app.core.mongodb.lookups import register_lookups
 from app.core.mongodb.operations import DatabaseOperations
 from app.core.mongodb.schema import DatabaseSchemaEditor
 
@@ -25,6 +26,8 @@ if django_mongodb_backend.__version__ != WRITTEN_FOR:
     raise ImproperlyConfigured(
         f"django-mongodb-backend {WRITTEN_FOR} is needed, {django_mongodb_backend.__version__} found"
     )
+
+register_lookups()
 
 
 class DatabaseWrapper(backend.DatabaseWrapper):
@@ -59,11 +62,30 @@ class DatabaseWrapper(backend.DatabaseWrapper):
         context: AbstractContextManager[None] = backend_atomic(self.alias)
         return context
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads of one moment, for up to five minutes (the server's own limit); no writes."""
+        self.ensure_connection()
+        with translated():
+            self.session = self.connection.start_session(snapshot=True)
+        try:
+            yield
+        finally:
+            self._drop_session()
+
     def ping(self, seconds: float) -> None:
         """Raises `OperationalError` unless the server answers within that time."""
         with timeout(seconds), translated():
             self.ensure_connection()
             self.connection.admin.command("ping")
+
+    @override
+    def close_pool(self) -> None:
+        """Closes the process's client, also one that this thread is not connected by."""
+        super().close_pool()
+        client = self._connection_pools.pop(self.alias, None)
+        if client is not None:
+            client.close()
 
     def is_usable(self) -> bool:
         # The client finds its servers again by itself; there is nothing to open anew.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from bson.errors import BSONError
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _DUPLICATE_KEY = 11_000
 _AUTHENTICATION_FAILED = 18
+_TOO_LARGE = 10_334
 _TRANSIENT = "TransientTransactionError"
 
 
@@ -75,26 +76,30 @@ def _kind_of(error: Exception) -> type[DatabaseError]:
             return OperationalError
         case OperationFailure(code=code) if code == _AUTHENTICATION_FAILED:
             return OperationalError
+        case OperationFailure(code=code) if code == _TOO_LARGE:
+            return DataError
         case _:
             return DatabaseError
 
 
 def _is_duplicate(error: BulkWriteError) -> bool:
-    details = error.details or {}
-    return any(one.get("code") == _DUPLICATE_KEY for one in details.get("writeErrors", ()))
+    return any(one.get("code") == _DUPLICATE_KEY for one in _refusals(error))
 
 
 def _text_of(error: Exception) -> str:
     # Of a refused write the driver also shows the row: it would put a person's data into the log.
     if isinstance(error, BulkWriteError):
-        details = error.details or {}
-        refused = [str(one.get("code")) for one in details.get("writeErrors", ())]
-        return f"the write was refused with code {', '.join(refused)}"
+        return "; ".join(map(_text_of_refusal, _refusals(error)))
     if isinstance(error, DuplicateKeyError):
-        return f"duplicate key in {_index_of(error)}"
+        return _text_of_refusal(error.details or {})
     return str(error)
 
 
-def _index_of(error: DuplicateKeyError) -> str:
-    pattern = (error.details or {}).get("keyPattern", {})
-    return ", ".join(pattern) or "a unique index"
+def _refusals(error: BulkWriteError) -> list[Mapping[str, Any]]:
+    return list((error.details or {}).get("writeErrors", ()))
+
+
+def _text_of_refusal(details: Mapping[str, Any]) -> str:
+    if details.get("code") != _DUPLICATE_KEY:
+        return f"the write was refused with code {details.get('code')}"
+    return f"duplicate key in {', '.join(details.get('keyPattern', ()))}"
