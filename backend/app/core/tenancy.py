@@ -51,3 +51,8 @@ class TenantModel(UUIDModel):
         abstract = True
         default_manager_name = "unscoped"
         base_manager_name = "unscoped"
+
+
+def every_row(model: type[models.Model], *, using: str) -> models.QuerySet[Any]:
+    """Everybody's rows of a model: for backups, which are of the whole installation."""
+    return model._base_manager.using(using)

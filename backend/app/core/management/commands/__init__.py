@@ -1,0 +1,1 @@
+"""Commands of core: backups of the config database."""
