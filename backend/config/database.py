@@ -82,6 +82,7 @@ def _mongodb_of_variables(host: str, env: Env) -> dict[str, Any]:
         "PORT": str(port),
         "USER": user,
         "PASSWORD": env.text("MONGO_PASSWORD", ""),
+        "ACCOUNTS": _accounts(env),
     }
 
 
@@ -102,7 +103,19 @@ def _mongodb_of_url(url: str, env: Env) -> dict[str, Any]:
         "HOST": urlunsplit(parts._replace(netloc=hosts)),
         "USER": unquote(user) or env.text("MONGO_USER", ""),
         "PASSWORD": unquote(password) or env.text("MONGO_PASSWORD", ""),
+        "ACCOUNTS": _accounts(env),
     }
+
+
+def _accounts(env: Env) -> dict[str, tuple[str, str]]:
+    """For `manage.py create_database_users` alone; the service itself needs none of them."""
+    found = {}
+    for name in ("ADMIN", "READ_ONLY"):
+        user = env.find(f"MONGO_{name}_USER")
+        if user is not None:
+            env.require(f"MONGO_{name}_PASSWORD")
+            found[name.lower()] = (user, env.text(f"MONGO_{name}_PASSWORD", ""))
+    return found
 
 
 def _check_bounded(said: Mapping[str, str]) -> None:

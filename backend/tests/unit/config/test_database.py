@@ -138,3 +138,11 @@ def test_sqlite_stays_where_it_is_without_any_of_them() -> None:
     assert entry_of()["NAME"] == "/data/db.sqlite3"
     url = "sqlite:////elsewhere/db"
     assert entry_of(DATABASE_URL=url, MONGO_HOST="db")["NAME"] == "/elsewhere/db"
+
+
+def test_the_accounts_of_the_operator_come_with_their_passwords() -> None:
+    accounts = {"MONGO_ADMIN_USER": "root", "MONGO_ADMIN_PASSWORD": "r"}
+    assert entry_of(MONGO_HOST="db", **accounts)["ACCOUNTS"] == {"admin": ("root", "r")}
+    assert entry_of(DATABASE_URL="mongodb://db")["ACCOUNTS"] == {}
+    with pytest.raises(SettingInvalid, match="MONGO_READ_ONLY_PASSWORD"):
+        entry_of(MONGO_HOST="db", MONGO_READ_ONLY_USER="reader")
