@@ -36,7 +36,8 @@ test-fast: $(DEV_STAMP)  ## Run the tests that need no process of their own
 
 test-mongo: $(DEV_STAMP)  ## The API's tests, and the engine's, on MongoDB: MONGO_HOST= MONGO_PORT=
 	@test -n "$$MONGO_HOST" || { echo "MONGO_HOST is not set: infra/dev/services start prints it"; exit 1; }
-	@cd backend && $(BIN)/python -m pytest -q tests/api tests/unit/core/mongodb
+	@cd backend && $(BIN)/python -m pytest -q -n 2 tests/api tests/unit/core/mongodb \
+		tests/ratchets/test_platform_models.py
 
 check: $(DEV_STAMP)  ## Lint, formats, types, import contracts, migrations, locks; never edits
 	@.ci/check $(BIN)
