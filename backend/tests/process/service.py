@@ -205,6 +205,12 @@ class Tenant:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
+    def wait_until_indexed(self, seconds: float) -> None:
+        """Everything acknowledged before is found afterwards."""
+        deadline = time.monotonic() + seconds
+        while not self.send([b'{"message":"the last one"}'])["indexed"]:
+            assert time.monotonic() < deadline, "the shipper does not get through"
+
     def search(self, client: httpx.Client, q: str = "", **parameters: Any) -> Any:
         """The answer of one search over all times unless told otherwise."""
         asked = {"q": q, "from": "1970-01-01T00:00:00Z", "to": "2262-01-01T00:00:00Z"}

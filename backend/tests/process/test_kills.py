@@ -48,7 +48,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills_at_random(own_service:
         sender.join(SETTLE_SECONDS)
         assert not sender.is_alive()
         assert sender.trouble is None
-    wait_until_indexed(tenant)
+    tenant.wait_until_indexed(SETTLE_SECONDS)
     over.set()
     watcher.join()
     assert watcher.looks > KILLS
@@ -86,13 +86,6 @@ def wait_for(service: Service, name: str) -> psutil.Process:
     raise AssertionError(f"{name} does not run")
 
 
-def wait_until_indexed(tenant: Tenant) -> None:
-    """Everything acknowledged before is found afterwards."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while not tenant.send([b'{"message":"the last one"}'])["indexed"]:
-        assert time.monotonic() < deadline, "the shipper does not get through"
-
-
 FAULTS = (
     "commit:before",
     "commit:after_source",
@@ -126,7 +119,7 @@ def test_a_shipper_that_dies_in_the_middle_ships_everything_once(
     own_service.kill_group()
     del own_service.environment["ELKV_FAULT"]
     own_service.start()
-    wait_until_indexed(tenant)
+    tenant.wait_until_indexed(SETTLE_SECONDS)
     found = Counter(hit["attributes"]["mark"] for page in tenant.pages("mark:*") for hit in page)
     assert len(found) == sent == 2_000
     assert set(found.values()) == {1}
