@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.process.senders import OneShipper, Sender
-from tests.process.service import Service, Tenant, report
+from tests.process.service import Service, report
 
 KILLS = int(os.environ.get("KILLS", "20" if os.environ.get("SOAK") else "6"))
 VICTIMS = ("web", "shipper", "group")
