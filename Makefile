@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-mongo check format bench profile soak lock accept-openapi packages clean
+.PHONY: help run demo test test-fast test-elastic test-mongo check format bench profile soak lock accept-openapi packages clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(DEV_STAMP) packages  ## Run every test
 
 test-fast: $(DEV_STAMP)  ## Run the tests that need no process of their own
 	@cd backend && $(BIN)/python -m pytest -q -n 2 tests --ignore tests/process
+
+test-elastic: $(DEV_STAMP)  ## The log store's tests on Elasticsearch: ELASTICSEARCH_HOSTS=http://…
+	@cd backend && : $${ELASTICSEARCH_HOSTS:?} && $(BIN)/python -m pytest -q -m elastic tests/conformance tests/unit/logstore/elastic
 
 test-mongo: $(DEV_STAMP)  ## The API's tests, and the engine's, on MongoDB: MONGO_HOST= MONGO_PORT=
 	@test -n "$$MONGO_HOST" || { echo "MONGO_HOST is not set: infra/dev/services start prints it"; exit 1; }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from hashlib import blake2b
 from typing import Any, Protocol
-from uuid import UUID
 
 import orjson
 
@@ -21,12 +22,11 @@ from app.logstore.elastic.names import (
     as_double,
     keyword_token,
     number_token,
-    org_tag,
     string_token,
     token_path,
 )
 from app.logstore.schema import Leaf, leaves_of
-from app.logstore.types import RoutedRecord, StoredRecord
+from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord, StoredRecord
 from app.query.filters import Scalar
 from app.query.words import index_text
 
@@ -43,8 +43,8 @@ _OPTIONAL = (
 )
 _FIRST_OPTIONAL = RoutedRecord._fields.index(_OPTIONAL[0])
 _END_OPTIONAL = _FIRST_OPTIONAL + len(_OPTIONAL)
-_UUID_CHARACTERS = 36
-_MADE_VERSION = 7
+_MADE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Begins attributes that orjson cannot write, or not read back as they were.
 _SLOW = "!"
 
@@ -52,6 +52,8 @@ _SLOW = "!"
 class MappedFields(Protocol):
     """What a partition knows about one organisation's attribute fields."""
 
+    tag: str  # the term of its records
+    hidden_tag: str  # of those in hidden streams
     # Path to the fields of its strings, numbers and booleans; `None`: it is not mapped.
     names: dict[str, tuple[str, str, str] | None]
 
@@ -67,14 +69,14 @@ class MappedFields(Protocol):
 def document_of(record: RoutedRecord, fields: MappedFields) -> bytes:
     """The JSON of a record. Raises `ValueError` or `TypeError` for what no JSON can say."""
     leaves, cut = leaves_of(record.attributes)
-    timestamp = record.timestamp_ns
+    timestamp, stream = record.timestamp_ns, record.stream
     document: dict[str, Any] = {
-        "org": org_tag(record.org_id, record.stream),
+        "org": fields.hidden_tag if stream.startswith(HIDDEN_STREAM_PREFIX) else fields.tag,
         "ts": timestamp,
         "ms": timestamp // _NS_PER_MS,
         "observed": record.observed_ns,
         "id": record.id,
-        "stream": record.stream,
+        "stream": stream,
         "message": record.message,
         "search_text": index_text(record.message),
         "attributes": _attributes_text(record.attributes),
@@ -176,7 +178,8 @@ def _extra(rest: list[str]) -> list[str]:
 
 def made_key(record_id: str) -> str:
     """The `_id` of a record whose id is a UUIDv7 of ours."""
-    return "s" + urlsafe_b64encode(UUID(record_id).bytes).decode().rstrip("=")
+    made = bytes.fromhex(record_id.replace("-", ""))
+    return "s" + b2a_base64(made, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def sent_key(org_id: OrgId, record_id: str) -> str:
@@ -194,12 +197,7 @@ def key_of(record: RoutedRecord) -> str:
 
 def is_made(record_id: str) -> bool:
     """Whether the id may be one of ours: the text of a UUIDv7."""
-    if len(record_id) != _UUID_CHARACTERS or record_id[14] != "7":
-        return False
-    try:
-        return UUID(record_id).version == _MADE_VERSION
-    except ValueError:
-        return False
+    return _MADE.fullmatch(record_id) is not None
 
 
 def stored_record(source: dict[str, Any]) -> StoredRecord:

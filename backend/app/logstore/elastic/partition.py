@@ -25,8 +25,9 @@ from app.logstore.elastic.mapping import (
     SETTINGS,
     attribute_mappings,
 )
-from app.logstore.elastic.names import field_names, index_of
+from app.logstore.elastic.names import field_names, index_of, org_tag
 from app.logstore.partitions import FIRST_POOL, Home
+from app.logstore.types import HIDDEN_STREAM_PREFIX
 
 _CONFLICT = 409
 # Paths beyond the budget are not remembered without end: a sender may make one for every record.
@@ -45,6 +46,8 @@ class OrgFields:
         is_closed: bool = False,
     ) -> None:
         """`is_closed`: nothing is mapped."""
+        self.tag = org_tag(org_id, "")
+        self.hidden_tag = org_tag(org_id, HIDDEN_STREAM_PREFIX)
         self.names = {path: field_names(path) for path in paths}
         self.slots = len(self.names)
         self.added: list[str] = []
