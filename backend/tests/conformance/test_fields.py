@@ -157,3 +157,12 @@ def test_many_values_are_counted_within_the_bound(store: Store) -> None:
     assert [v.value for v in values.values] == ["u0", "u1", "u10", "u100", "u1000"]
     assert values.other == 4_995
     assert abs(values.distinct - 5_000) <= 100
+
+
+def test_what_lies_below_a_path_says_nothing_of_its_own_type(store: Store) -> None:
+    store.add(a_record(attributes={"f": [5, {"x": "text"}], "g": [{"x": True}, "text"]}))
+    rows = _listed(store)
+    for row in (("f", "number"), ("f.x", "string"), ("g", "string"), ("g.x", "boolean")):
+        assert (*row, "1") in rows
+    values = store.reader.field_values(ALICE, field_named("f"), EVERYTHING, ALWAYS)
+    assert (values.values, values.missing) == ((ValueCount(5, 1),), 0)

@@ -11,6 +11,7 @@ from app.logstore.elastic import regex
 from app.logstore.elastic.names import (
     EXACT,
     KEYWORD_PATH,
+    LARGEST,
     MAX_VALUE_CHARACTERS,
     NUL,
     as_double,
@@ -164,8 +165,21 @@ def exists(field: Field) -> Query:
 
 def exists_at(field: Field) -> Query:
     """Records with a value at the attribute itself: an object is none."""
-    names = field_names(field.name)
-    return any_of([*({"exists": {"field": name}} for name in names or ()), has_rest(field)])
+    return any_of([*map(has_values, field_names(field.name) or ()), has_rest(field)])
+
+
+def has_values(name: str) -> Query:
+    """Records with a value in this attribute field (`names.field_names`).
+
+    Not `exists`: of a field that is not mapped that takes those whose names begin so.
+    """
+    match name[len("attr.")]:
+        case "s":
+            return {"range": {name: {"gte": ""}}}
+        case "n":
+            return {"range": {name: {"gte": -LARGEST}}}
+        case _:
+            return terms(name, [False, True])
 
 
 def has_rest(field: Field, kinds: str = "snbh") -> Query:

@@ -10,7 +10,15 @@ from app.core.errors import Unsupported
 from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.columns import Key, columns_of, key_of, plain, rank, text_of
-from app.logstore.elastic.compile import all_of, but_not, compiled, exists, exists_at, has_rest
+from app.logstore.elastic.compile import (
+    all_of,
+    but_not,
+    compiled,
+    exists,
+    exists_at,
+    has_rest,
+    has_values,
+)
 from app.logstore.elastic.document import stored_record
 from app.logstore.elastic.names import KEYWORD_PATH, NUL, field_names, path_of_token
 from app.logstore.elastic.partition import catalogued_paths
@@ -108,8 +116,7 @@ def _kinds_in_columns(
     for start in range(0, len(named), _AT_ONCE):
         part = named[start : start + _AT_ONCE]
         asked = {
-            f"c{place}": {"filter": {"exists": {"field": name}}}
-            for place, (_, _, name) in enumerate(part)
+            f"c{place}": {"filter": has_values(name)} for place, (_, _, name) in enumerate(part)
         }
         found = _ask(cluster, query, asked)["aggregations"]
         for place, (path, letter, _) in enumerate(part):
