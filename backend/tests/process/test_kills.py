@@ -94,13 +94,22 @@ FAULTS = (
     "ship:after_commit",
     "ship:before_trim",
 )
+SENDING_SECONDS = 2.0
+# A merge comes with the eighth commit, and there is one a second.
+SENDING_FOR_A_MERGE_SECONDS = 12.0
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        *((f"{fault}:2", SENDING_SECONDS) for fault in FAULTS),
+        ("merge:1", SENDING_FOR_A_MERGE_SECONDS),
+    ],
+)
 def test_a_shipper_that_dies_in_the_middle_ships_everything_once(
-    own_service: Service, fault: str
+    own_service: Service, fault: str, seconds: float
 ) -> None:
-    own_service.environment["ELKV_FAULT"] = f"{fault}:2"
+    own_service.environment["ELKV_FAULT"] = fault
     own_service.start()
     tenant = own_service.join("Acme")
     sent = 0
@@ -113,7 +122,7 @@ def test_a_shipper_that_dies_in_the_middle_ships_everything_once(
             answer = client.post("/api/v1/logs/", content=b"\n".join(lines))
             assert answer.status_code == 202
             sent += answer.json()["accepted"]
-            time.sleep(0.05)
+            time.sleep(seconds / 40)
     # Every shipper of this group dies at the same point: two of its own making, then a sound one.
     own_service.hear("shipper was ended by SIGKILL", 20)
     own_service.kill_group()
