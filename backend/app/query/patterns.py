@@ -146,3 +146,18 @@ def complement(ranges: Ranges) -> Ranges:
     if start <= LAST_CODE_POINT:
         outside.append((start, LAST_CODE_POINT))
     return tuple(outside)
+
+
+def quantifier(least: int, most: int | None) -> str:
+    """How often something repeats, as re2, tantivy and Lucene all spell it."""
+    match least, most:
+        case 0, None:
+            return "*"
+        case 1, None:
+            return "+"
+        case 0, 1:
+            return "?"
+        case _, None:
+            return f"{{{least},}}"
+        case _:
+            return f"{{{least},{most}}}"

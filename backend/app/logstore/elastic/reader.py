@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from app.logstore.elastic.health import broken_partitions, cluster_health
 from app.logstore.elastic.long_values import long_tokens
 from app.logstore.elastic.questions import Query, confined, whole_organisation
 from app.logstore.elastic.tables import tables
+from app.logstore.scanning import scan_pages
 from app.logstore.types import (
     AggregatePlan,
     FieldList,
     Page,
     SearchPlan,
-    SortKey,
     StoredRecord,
     StoreHealth,
     Table,
@@ -63,13 +63,7 @@ class ElasticReader:
 
     def scan(self, scope: Scope, plan: SearchPlan) -> Iterator[StoredRecord]:
         """See `LogReader`."""
-        page = self.search(scope, plan)
-        yield from page.records
-        while page.has_more and page.records:
-            last = page.records[-1]
-            plan = replace(plan, after=SortKey(last.timestamp_ns, last.id))
-            page = self.search(scope, plan)
-            yield from page.records
+        return scan_pages(partial(self.search, scope), plan)
 
     def aggregate(self, scope: Scope, plans: Sequence[AggregatePlan]) -> list[Table]:
         """See `LogReader`."""

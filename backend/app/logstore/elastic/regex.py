@@ -14,6 +14,7 @@ from app.query.patterns import (
     Sequence,
     Text,
     complement,
+    quantifier,
 )
 
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
@@ -85,18 +86,4 @@ def _joined(parts: list[str | None]) -> str | None:
 def _repeated(part: str | None, least: int, most: int | None) -> str | None:
     if part is None or most == 0:
         return "()" if least == 0 else None
-    return f"({part}){_counted(least, most)}"
-
-
-def _counted(least: int, most: int | None) -> str:
-    match least, most:
-        case 0, None:
-            return "*"
-        case 1, None:
-            return "+"
-        case 0, 1:
-            return "?"
-        case _, None:
-            return f"{{{least},}}"
-        case _:
-            return f"{{{least},{most}}}"
+    return f"({part}){quantifier(least, most)}"

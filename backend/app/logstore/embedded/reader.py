@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,12 +23,12 @@ from app.logstore.embedded.pages import Asked, Pager
 from app.logstore.embedded.partition import Snapshot
 from app.logstore.embedded.questions import confined, whole_organisation
 from app.logstore.embedded.source import Damaged
+from app.logstore.scanning import scan_pages
 from app.logstore.types import (
     AggregatePlan,
     FieldList,
     Page,
     SearchPlan,
-    SortKey,
     StoredRecord,
     StoreHealth,
     Table,
@@ -63,13 +64,7 @@ class EmbeddedReader:
 
     def scan(self, scope: Scope, plan: SearchPlan) -> Iterator[StoredRecord]:
         """See `LogReader`."""
-        page = self.search(scope, plan)
-        yield from page.records
-        while page.has_more and page.records:
-            last = page.records[-1]
-            plan = replace(plan, after=SortKey(last.timestamp_ns, last.id))
-            page = self.search(scope, plan)
-            yield from page.records
+        return scan_pages(partial(self.search, scope), plan)
 
     def aggregate(self, scope: Scope, plans: Sequence[AggregatePlan]) -> list[Table]:
         """See `LogReader`."""

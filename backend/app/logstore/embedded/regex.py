@@ -14,6 +14,8 @@ from app.query.patterns import (
     Repeat,
     Sequence,
     Text,
+    complement,
+    quantifier,
 )
 
 ANY = "(?s:.)"
@@ -52,7 +54,7 @@ def _printed(pattern: Pattern, one_of: PrintClass) -> str | None:
         case AnyCodePoint():
             return one_of(((0, LAST_CODE_POINT),))
         case OneOf(ranges, negated):
-            members = _inverted(ranges) if negated else ranges
+            members = complement(ranges) if negated else ranges
             return one_of(members) if any(_without_surrogates(members)) else None
         case Sequence(parts):
             return _joined([_printed(part, one_of) for part in parts])
@@ -72,33 +74,7 @@ def _joined(parts: list[str | None]) -> str | None:
 def _repeated(part: str | None, least: int, most: int | None) -> str | None:
     if part is None or most == 0:
         return "(?:)" if least == 0 else None
-    return f"(?:{part}){_counted(least, most)}"
-
-
-def _counted(least: int, most: int | None) -> str:
-    match least, most:
-        case 0, None:
-            return "*"
-        case 1, None:
-            return "+"
-        case 0, 1:
-            return "?"
-        case _, None:
-            return f"{{{least},}}"
-        case _:
-            return f"{{{least},{most}}}"
-
-
-def _inverted(ranges: Ranges) -> Ranges:
-    gaps = []
-    start = 0
-    for first, last in ranges:
-        if first > start:
-            gaps.append((start, first - 1))
-        start = last + 1
-    if start <= LAST_CODE_POINT:
-        gaps.append((start, LAST_CODE_POINT))
-    return tuple(gaps)
+    return f"(?:{part}){quantifier(least, most)}"
 
 
 def _without_surrogates(ranges: Ranges) -> Iterator[tuple[int, int]]:

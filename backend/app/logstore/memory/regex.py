@@ -17,6 +17,7 @@ from app.query.patterns import (
     Repeat,
     Sequence,
     Text,
+    quantifier,
 )
 
 _OPTIONS = re2.Options()
@@ -57,7 +58,7 @@ def printed(pattern: Pattern) -> str:
         case Either(branches):
             return f"(?:{'|'.join(printed(branch) for branch in branches)})"
         case Repeat(part, least, most):
-            return f"(?:{printed(part)}){_counted(least, most)}"
+            return f"(?:{printed(part)}){quantifier(least, most)}"
 
 
 def _code_point(character: str) -> str:
@@ -70,17 +71,3 @@ def _character_class(ranges: tuple[tuple[int, int], ...], *, negated: bool) -> s
         return "." if negated else r"[^\x{0}-\x{10FFFF}]"
     inside = "".join(f"\\x{{{first:X}}}-\\x{{{last:X}}}" for first, last in ranges)
     return f"[{'^' if negated else ''}{inside}]"
-
-
-def _counted(least: int, most: int | None) -> str:
-    match least, most:
-        case 0, None:
-            return "*"
-        case 1, None:
-            return "+"
-        case 0, 1:
-            return "?"
-        case _, None:
-            return f"{{{least},}}"
-        case _:
-            return f"{{{least},{most}}}"

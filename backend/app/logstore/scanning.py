@@ -1,0 +1,19 @@
+"""All records of a question, page after page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from app.logstore.types import Page, SearchPlan, SortKey, StoredRecord
+
+
+def scan_pages(search: Callable[[SearchPlan], Page], plan: SearchPlan) -> Iterator[StoredRecord]:
+    """The records of the plan's page and of all that follow it, each page asked for when needed."""
+    page = search(plan)
+    yield from page.records
+    while page.has_more and page.records:
+        last = page.records[-1]
+        plan = replace(plan, after=SortKey(last.timestamp_ns, last.id))
+        page = search(plan)
+        yield from page.records
