@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.errors import ElkError
-from app.ingest.directory import StreamDirectory
+from app.ingest.decisions import Decisions
 from app.ingest.metrics import ENTRIES_SET_ASIDE
 from app.ingest.normalise import Normalised, normalise
 from app.journal.batch import Batch, decode
@@ -45,9 +45,9 @@ class Prepared:
 class Prefetch:
     """A thread that keeps a few entries ready, in order."""
 
-    def __init__(self, journal: Journal, directory: StreamDirectory, *, after: int) -> None:
+    def __init__(self, journal: Journal, decisions: Decisions, *, after: int) -> None:
         self._journal = journal
-        self._directory = directory
+        self._decisions = decisions
         self._after = after
         self._ready: deque[Prepared] = deque()
         self._ready_records = self._ready_bytes = 0
@@ -139,7 +139,7 @@ class Prefetch:
         self._after = entry.number
         try:
             batch = decode(entry.payload)
-            target = self._directory(batch.org_id, batch.stream)
+            target = self._decisions(batch.org_id, batch.stream, entry.number)
             prepared = Prepared(entry.number, len(entry.payload), batch, normalise(batch, target))
         except ElkError:
             # A version of a later release, or a directory that is down: it may work later.

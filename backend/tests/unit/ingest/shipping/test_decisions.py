@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
-from app.ingest.decisions import ASK_AGAIN_SECONDS, FILE_NAME, MAX_HELD, Decisions
+from app.ingest.decisions import ASK_AGAIN_SECONDS, FILE_NAME, MAX_LINES, Decisions
 from app.ingest.directory import StreamTarget
 
 ACME = OrgId(UUID(int=1))
@@ -44,58 +44,104 @@ class HandClock:
         return self.seconds
 
 
-def test_a_decision_holds_until_it_is_renewed(tmp_path: Path) -> None:
+def test_a_new_answer_holds_for_entries_that_nobody_has_looked_at(tmp_path: Path) -> None:
     streams, clock = Changing(), HandClock()
-    decisions = Decisions(streams, tmp_path, clock=clock)
-    assert decisions(ACME, "") == StreamTarget("default", 30)
+    decisions = Decisions(streams, tmp_path, last_number=0, clock=clock)
+    assert decisions(ACME, "", 1) == StreamTarget("default", 30)
     streams.days = 90
     clock.seconds += ASK_AGAIN_SECONDS - 1
-    assert decisions(ACME, "") == StreamTarget("default", 30)
-    assert (streams.asked, decisions.has_news) == (1, False)
+    assert decisions(ACME, "", 5) == StreamTarget("default", 30)
+    assert streams.asked == 1
     clock.seconds += 1
-    assert decisions(ACME, "") == StreamTarget("default", 30)
-    assert (streams.asked, decisions.has_news) == (2, True)
-    decisions.renew()
-    assert not decisions.has_news
-    assert decisions(ACME, "") == StreamTarget("default", 90)
+    # Reading began again: this entry may have been shipped.
+    assert decisions(ACME, "", 4) == StreamTarget("default", 30)
+    assert streams.asked == 2
+    assert decisions(ACME, "", 5) == StreamTarget("default", 30)
+    assert decisions(ACME, "", 6) == StreamTarget("default", 90)
+    streams.days = 7
+    clock.seconds += ASK_AGAIN_SECONDS
+    assert decisions(ACME, "", 7) == StreamTarget("default", 7)
+    assert [decisions(ACME, "", number).retention_class for number in (1, 5, 6, 7, 8)] == [
+        *(30, 30, 90, 7, 7)
+    ]
+
+
+def test_a_change_that_is_taken_back_before_it_holds_never_did(tmp_path: Path) -> None:
+    streams, clock = Changing(), HandClock()
+    decisions = Decisions(streams, tmp_path, last_number=9, clock=clock)
+    decisions(ACME, "", 1)
+    for days in (90, 30):
+        streams.days = days
+        clock.seconds += ASK_AGAIN_SECONDS
+        decisions(ACME, "", 2)
+    assert decisions(ACME, "", 10).retention_class == 30
 
 
 def test_a_decision_survives_a_crash_that_cuts_the_file_short(tmp_path: Path) -> None:
     streams, clock = Changing(), HandClock()
-    first = Decisions(streams, tmp_path, clock=clock)
-    first(ACME, "")
-    first(GLOBEX, 'odd\n"name"')
+    first = Decisions(streams, tmp_path, last_number=0, clock=clock)
+    first(ACME, "", 1)
+    first(GLOBEX, 'odd\n"name"', 2)
     with (tmp_path / FILE_NAME).open("ab") as file:
         file.write(b'["000')
     streams.days = 90
-    second = Decisions(streams, tmp_path, clock=clock)
-    assert second(ACME, "") == StreamTarget("default", 30)
-    assert second(GLOBEX, 'odd\n"name"').retention_class == 30
-    assert second.has_news
-    second(ACME, "new")
-    assert Decisions(streams, tmp_path, clock=clock)(ACME, "new") == StreamTarget("new", 90)
+    second = Decisions(streams, tmp_path, last_number=3, clock=clock)
+    assert second(ACME, "", 1) == StreamTarget("default", 30)
+    assert second(GLOBEX, 'odd\n"name"', 3).retention_class == 30
+    assert second(ACME, "", 4).retention_class == 90
+    second(ACME, "new", 4)
+    third = Decisions(streams, tmp_path, last_number=4, clock=clock)
+    assert third(ACME, "new", 4) == StreamTarget("new", 90)
+    assert [third(ACME, "", number).retention_class for number in (3, 4)] == [30, 90]
 
 
 def test_known_streams_go_on_while_the_directory_is_down(tmp_path: Path) -> None:
     streams, clock = Changing(), HandClock()
-    decisions = Decisions(streams, tmp_path, clock=clock)
-    decisions(ACME, "")
+    decisions = Decisions(streams, tmp_path, last_number=0, clock=clock)
+    decisions(ACME, "", 1)
     streams.is_down = True
     clock.seconds += ASK_AGAIN_SECONDS
-    assert decisions(ACME, "") == StreamTarget("default", 30)
-    assert not decisions.has_news
+    assert decisions(ACME, "", 2) == StreamTarget("default", 30)
     with pytest.raises(Unavailable):
-        decisions(GLOBEX, "")
+        decisions(GLOBEX, "", 3)
+
+
+def test_what_the_first_release_wrote_holds_from_the_start(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(f'["{ACME}","","default",7]\n')
+    streams = Changing()
+    decisions = Decisions(streams, tmp_path, last_number=4, clock=HandClock())
+    assert decisions(ACME, "", 4).retention_class == 7
+    assert decisions(ACME, "", 5).retention_class == 30
 
 
 def test_senders_cannot_make_it_remember_names_without_end(tmp_path: Path) -> None:
-    lines = [f'["{ACME}","{number}","{number}",30]' for number in range(MAX_HELD)]
+    lines = [f'["{ACME}","{number}","{number}",30,0]' for number in range(MAX_LINES)]
     (tmp_path / FILE_NAME).write_text("\n".join(lines) + "\n")
-    decisions = Decisions(Changing(), tmp_path, clock=HandClock())
-    had_news = []
-    for name in ("1", "one more"):
-        decisions(ACME, name)
-        had_news.append(decisions.has_news)
-    assert had_news == [False, True]
-    decisions.renew()
-    assert not (tmp_path / FILE_NAME).exists()
+    decisions = Decisions(Changing(), tmp_path, last_number=10, clock=HandClock())
+    decisions(ACME, "1", 11)
+    decisions.forget(11)
+    assert _lines(tmp_path) == MAX_LINES
+    decisions(ACME, "one more", 12)
+    decisions(ACME, "2", 13)
+    decisions.forget(11)
+    assert _lines(tmp_path) == 2
+    again = Decisions(Changing(), tmp_path, last_number=13, clock=HandClock())
+    assert again(ACME, "2", 13) == StreamTarget("2", 30)
+
+
+def test_changes_without_end_leave_only_what_may_be_asked_again(tmp_path: Path) -> None:
+    lines = [f'["{ACME}","","default",{7 + number % 2},{number}]' for number in range(MAX_LINES)]
+    (tmp_path / FILE_NAME).write_text("\n".join(lines) + "\n")
+    streams = Changing()
+    decisions = Decisions(streams, tmp_path, last_number=MAX_LINES, clock=HandClock())
+    decisions(ACME, "", MAX_LINES)
+    decisions.forget(MAX_LINES - 3)
+    assert _lines(tmp_path) == 3
+    before = [decisions(ACME, "", MAX_LINES - back).retention_class for back in (2, 1, 0, -1)]
+    again = Decisions(streams, tmp_path, last_number=MAX_LINES, clock=HandClock())
+    after = [again(ACME, "", MAX_LINES - back).retention_class for back in (2, 1, 0, -1)]
+    assert before == after == [7, 8, 8, 30]
+
+
+def _lines(folder: Path) -> int:
+    return (folder / FILE_NAME).read_bytes().count(b"\n")
