@@ -82,15 +82,21 @@ class Shipper:
     ) -> None:
         self._journal = parts.journal
         self._writer = parts.writer
-        self._decisions = Decisions(parts.directory, parts.journal.directory, clock=clock)
+        self._decisions = Decisions(
+            parts.directory,
+            parts.journal.directory,
+            last_number=parts.journal.state().last_number,
+            clock=clock,
+        )
         self._lanes = [ObserverLane(observer) for observer in parts.observers]
         self._fault = parts.fault
         self._pace = pace or Pace()
         self._clock = clock
         self._backoff = Backoff()
         self._waiting = _Waiting()
-        # Up to here the store may have seen entries, from this process or one before it.
-        self._maybe_appended = parts.journal.state().last_number
+        # The first entry that the store could not take whole; nothing is trimmed from it on.
+        self._held: int | None = None
+        self._committed = self._trimmed = 0
         self._commit_began = -self._pace.commit_seconds
         self._maintained = clock.monotonic()
         now_ns = clock.now_ns()
@@ -117,25 +123,24 @@ class Shipper:
         log.info("shipper_stopped", shipped=self._journal.state().shipped_number)
 
     def _ship(self, stop: Stop) -> None:
-        """Ships until asked to stop, or until streams have changed and take effect."""
+        """Ships until asked to stop, from the last trimmed entry on."""
         after = self._journal.state().shipped_number
+        # What a commit held back before has been let go of with whatever failed since.
+        self._held = None
+        self._committed = self._trimmed = after
         prefetch = Prefetch(self._journal, self._decisions, after=after)
-        has_changed = False
         try:
-            while not (stop.is_asked or has_changed):
+            while not stop.is_asked:
                 prepared = self._next(prefetch)
                 if prepared is not None:
                     self._append(prepared, stop)
-                if self._waiting.entries and self._is_commit_due():
+                if self._has_work() and self._is_commit_due():
                     with prefetch.running_ahead():
                         self._commit()
-                    has_changed = self._decisions.has_news and self._is_settled()
                 self._look_after()
         finally:
             prefetch.close()
-        if has_changed:
-            self._decisions.renew()
-        if self._waiting.entries:
+        if self._has_work():
             self._commit()
 
     def _next(self, prefetch: Prefetch) -> Prepared | None:
@@ -147,12 +152,11 @@ class Shipper:
                 self._commit()
             raise
 
-    def _is_settled(self) -> bool:
-        """Whether nothing lies between its first append and its commit."""
-        return self._journal.state().shipped_number >= self._maybe_appended
+    def _has_work(self) -> bool:
+        """Whether a commit would do something: also try again what was held back."""
+        return self._waiting.entries > 0 or self._held is not None
 
     def _append(self, prepared: Prepared, stop: Stop) -> None:
-        self._maybe_appended = max(self._maybe_appended, prepared.number)
         report = self._append_patiently(prepared, stop)
         refused = [
             quarantined(prepared.batch, bad.index, reason=bad.code, detail=bad.detail)
@@ -211,7 +215,7 @@ class Shipper:
         # When the commit fails nothing waits: reading begins again behind the last trim.
         waiting, self._waiting = self._waiting, _Waiting()
         self._commit_began = began = self._clock.monotonic()
-        self._writer.commit()
+        held = self._writer.commit()
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - began)
         self._fault("ship:after_commit")
         self._backoff.reset()
@@ -219,14 +223,24 @@ class Shipper:
             for records in waiting.kept:
                 lane.offer(records)
         self._fault("ship:before_trim")
+        self._committed = max(self._committed, waiting.last_number)
+        self._held = None if held is None else held.number
+        self._trim(self._committed if held is None else min(self._committed, held.number - 1))
+        metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
+        state = "running" if held is None else "holding back"
+        self._status = replace(self._status, state=state, last_commit_ns=self._clock.now_ns())
+
+    def _trim(self, through: int) -> None:
+        if through <= self._trimmed:
+            return
         try:
-            self._journal.trim(waiting.last_number)
+            self._journal.trim(through)
+            self._trimmed = through
+            self._decisions.forget(through)
         except ElkError as error:
             # The next trim takes these too, and a second shipping finds them stored.
             metrics.RETRIES.labels("trim").inc()
             log.warning("shipper_trim_failed", error=str(error))
-        metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
-        self._status = replace(self._status, state="running", last_commit_ns=self._clock.now_ns())
 
     def _look_after(self) -> None:
         now = self._clock.monotonic()

@@ -13,7 +13,8 @@ FILE_NAME = "shipper.json"
 
 @dataclass(frozen=True, slots=True)
 class ShipperStatus:
-    """`state`: running, retrying (the store does not take records), stopped. Times in nanoseconds.
+    """`state`: running, retrying (the store takes no records), holding back (a part of the store
+    takes none, so that the journal cannot shrink), stopped. Times in nanoseconds.
 
     `updated_ns` is fresh within seconds while the shipper lives, except during a long commit.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from pathlib import Path
 
 from django.conf import settings
 
@@ -30,7 +29,7 @@ def log_search() -> LogSearch:
     with _lock:
         if _Opened.search is None:
             _Opened.search = LogSearch(
-                open_reader(settings.LOG_STORE, Path(settings.LOGS_DIR)),
+                open_reader(settings.LOG_STORE, settings.LOG_STORE_LOCATION),
                 clock=SYSTEM_CLOCK,
                 gate=_gate(),
                 cursor_keys=cursor_keys(

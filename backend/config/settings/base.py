@@ -11,6 +11,7 @@ from pathlib import Path
 
 from config.database import database_from_env
 from config.env import Env
+from config.log_store import log_store_from_env
 
 env = Env(os.environ)
 
@@ -25,8 +26,7 @@ RUN_DIR = env.path("RUN_DIR", DATA_DIR / "run")  # sockets and metrics: may be l
 METRICS_DIR = RUN_DIR / "metrics"
 BROKER_DIR = DATA_DIR / "broker"
 
-LOG_STORE = env.choice("LOG_STORE", "embedded", ("embedded", "memory"))
-LOGS_DIR = env.path("LOGS_DIR", DATA_DIR / "logs")
+LOG_STORE, LOG_STORE_LOCATION = log_store_from_env(env, DATA_DIR)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1)
 JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
 STREAM_DIRECTORY = "config.stream_directory.StoredStreams"

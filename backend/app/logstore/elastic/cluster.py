@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,7 +13,7 @@ from elasticsearch.serializer import Serializer
 from typing_extensions import override
 
 from app.core.errors import Broken, Invalid, TooLarge, Unavailable, Unsupported
-from app.logstore.elastic.hosts import Hosts, hosts_of
+from app.logstore.elastic.hosts import Hosts, Location, hosts_of
 
 _JSON = "application/vnd.elasticsearch+json; compatible-with=8"
 _NDJSON = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
@@ -48,7 +47,7 @@ class _Ready(Serializer):
 class Cluster:
     """One client, for any number of threads."""
 
-    def __init__(self, location: Path | str) -> None:
+    def __init__(self, location: Location) -> None:
         hosts = hosts_of(location)
         self.prefix = hosts.prefix
         self._is_gzip = hosts.is_gzip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -29,8 +29,9 @@ class Hosts:
 
     urls: tuple[str, ...]
     prefix: str
-    user: tuple[str, str] | None
-    options: Mapping[str, str]
+    # Secrets: not to be shown.
+    user: tuple[str, str] | None = field(repr=False)
+    options: Mapping[str, str] = field(repr=False)
 
     @property
     def is_gzip(self) -> bool:
@@ -39,8 +40,14 @@ class Hosts:
         return not all(map(_is_local, self.urls)) if asked is None else asked == "true"
 
 
-def hosts_of(location: Path | str) -> Hosts:
+# As configuration gives it: a text, a text that somebody took for a path, or read already.
+Location = Path | str | Hosts
+
+
+def hosts_of(location: Location) -> Hosts:
     """The hosts that a location names; raises `Broken` for one that cannot be read."""
+    if isinstance(location, Hosts):
+        return location
     text, _, prefix = str(location).partition("#")
     text, _, query = text.partition("?")
     options = dict(parse_qsl(query))

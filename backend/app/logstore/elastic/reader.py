@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from app.core.scope import Scope
@@ -13,6 +12,7 @@ from app.logstore.elastic.compile import compiled
 from app.logstore.elastic.document import stored_record
 from app.logstore.elastic.facets import field_list, value_list
 from app.logstore.elastic.health import broken_partitions, cluster_health
+from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.long_values import long_tokens
 from app.logstore.elastic.questions import Query, confined, whole_organisation
 from app.logstore.elastic.tables import tables
@@ -35,7 +35,7 @@ from app.query.filters import Everything, Filter
 class ElasticReader:
     """Asks one index pattern; which partitions there are is Elasticsearch's business."""
 
-    def __init__(self, location: Path | str) -> None:
+    def __init__(self, location: Location) -> None:
         self._cluster = Cluster(location)
 
     def search(self, scope: Scope, plan: SearchPlan) -> Page:

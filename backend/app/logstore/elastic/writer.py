@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.entry import Entry
 from app.logstore.elastic.health import cluster_health, partition_name
+from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.known import SentIds
 from app.logstore.elastic.outbox import Outbox
 from app.logstore.elastic.positions import Positions
@@ -31,7 +31,7 @@ class ElasticWriter:
 
     def __init__(
         self,
-        location: Path | str,
+        location: Location,
         *,
         fault: FaultPoint = no_fault,
         own: Collection[OrgId] = (),

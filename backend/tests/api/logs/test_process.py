@@ -17,7 +17,7 @@ from app.logs.process import cursor_keys, log_search, use
 @pytest.fixture(autouse=True)
 def _own_store(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.LOG_STORE = "memory"
-    settings.LOGS_DIR = tmp_path
+    settings.LOG_STORE_LOCATION = tmp_path
     use(None)
     yield
     use(None)

@@ -43,7 +43,7 @@ class Command(BaseCommand):
 def _ship(stop: Stop) -> None:
     fault = fault_of(os.environ.get(VARIABLE, ""))
     journal = Journal(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
-    writer = open_writer(settings.LOG_STORE, settings.LOGS_DIR, fault=fault)
+    writer = open_writer(settings.LOG_STORE, settings.LOG_STORE_LOCATION, fault=fault)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:

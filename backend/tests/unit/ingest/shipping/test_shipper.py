@@ -15,7 +15,7 @@ from typing_extensions import override
 from app.core.errors import Unavailable
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Actor, ActorKind, Permission, Scope
-from app.ingest.decisions import FILE_NAME, Decisions
+from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.shipper import Pace, Parts, Shipper, Stop
 from app.journal.batch import Batch, encode
@@ -270,15 +270,46 @@ def test_what_a_crash_cut_short_goes_where_it_went_and_what_follows_where_it_sho
     streams = DownFor(GLOBEX)
     journal.append([batch(b'{"message":"before"}')])
     # A process before us decided, appended and died before its commit was trimmed.
-    assert Decisions(streams, journal.directory)(ACME, "").retention_class == 30
+    decisions = Decisions(streams, journal.directory, last_number=0)
+    assert decisions(ACME, "", 1).retention_class == 30
     streams.retention_class = 90
     with shipping(Parts(journal, store, streams)):
         until(lambda: is_shipped(journal))
         assert store.classes == {"before": 30}
-        until(lambda: not (journal.directory / FILE_NAME).exists())
         journal.append([batch(b'{"message":"after"}')])
         until(lambda: is_shipped(journal))
     assert store.classes == {"before": 30, "after": 90}
+
+
+def test_what_the_store_holds_back_stays_in_the_journal_and_the_rest_goes_on(
+    journal: Journal,
+) -> None:
+    store = HoldingStore("held")
+    with shipping(Parts(journal, store, DefaultStreams())):
+        journal.append([batch(b'{"message":"1"}')])
+        journal.append([batch(b'{"message":"held"}'), batch(b'{"message":"3"}')])
+        until(lambda: "holding back" in state_of(journal))
+        journal.append([batch(b'{"message":"4"}')])
+        until(lambda: sorted(messages(store)) == ["1", "3", "4"])
+        until(lambda: journal.state().shipped_number == 1)
+        commits = store.commits
+        until(lambda: store.commits > commits + 1)
+        assert journal.state().entries == 3
+        store.holds = False
+        until(lambda: is_shipped(journal) and state_of(journal) == "running")
+    assert sorted(messages(store)) == ["1", "3", "4", "held"]
+    assert journal.state().entries == 0
+
+
+def test_what_was_held_back_at_the_end_is_shipped_by_the_next(journal: Journal) -> None:
+    journal.append([batch(b'{"message":"1"}')])
+    journal.append([batch(b'{"message":"held"}'), batch(b'{"message":"3"}')])
+    with shipping(Parts(journal, HoldingStore("held"), DefaultStreams())):
+        until(lambda: "holding back" in state_of(journal))
+    store = MemoryStore()
+    with shipping(Parts(journal, store, DefaultStreams())):
+        until(lambda: is_shipped(journal))
+    assert sorted(messages(store)) == ["3", "held"]
 
 
 def test_observers_see_what_was_stored_and_a_bad_one_stops_nobody(journal: Journal) -> None:
@@ -335,6 +366,40 @@ def test_the_fault_points_are_passed_in_order(journal: Journal) -> None:
 def last_error_of(journal: Journal) -> str:
     status = read_status(journal.directory)
     return (status.last_error or "") if status else ""
+
+
+def state_of(journal: Journal) -> str:
+    status = read_status(journal.directory)
+    return status.state if status else ""
+
+
+class HoldingStore(MemoryStore):
+    """A part of it takes no records for now: those with this in their message."""
+
+    def __init__(self, held: str) -> None:
+        super().__init__()
+        self.holds = True
+        self.commits = 0
+        self._what = held
+        self._back: list[tuple[Position, RoutedRecord]] = []
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        held = [record for record in records if record.message == self._what]
+        self._back += [(position, record) for record in held]
+        super().append([one for one in records if one not in held], position=position)
+        return AppendReport(stored=len(records), repeated=0)
+
+    @override
+    def commit(self) -> Position | None:
+        self.commits += 1
+        super().commit()
+        if self.holds:
+            return min((position for position, _ in self._back), default=None)
+        self._pending += [record for _, record in self._back]
+        self._back = []
+        super().commit()
+        return None
 
 
 class CountingStore(MemoryStore):
