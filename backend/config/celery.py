@@ -25,6 +25,7 @@ from django.conf import settings
 from typing_extensions import override
 
 from config.environments import choose_settings
+from config.redis import BROKER, celery_of
 
 choose_settings(os.environ)
 
@@ -51,6 +52,9 @@ if IS_EMBEDDED:
         **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
         "polling_interval": POLL_SECONDS,
     }
+
+if settings.REDIS is not None and settings.CELERY_BROKER_URL == BROKER:
+    app.conf.update(celery_of(settings.REDIS))
 
 # A job that waited longer than its interval is dropped: the next one does its work, and the
 # broker's folder cannot grow while no worker runs.

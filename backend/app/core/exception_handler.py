@@ -23,6 +23,7 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.problem import CONTENT_TYPE, INTERNAL_ERROR, Problem, problem_of
+from app.core.redis import RedisError, redis_unavailable
 from app.core.request_context import current_request
 
 _TITLES = {
@@ -69,6 +70,8 @@ def find_problem(error: BaseException | None) -> Problem | None:
             return problem_of(
                 Unavailable("the database does not answer", code="database_unavailable")
             )
+        case RedisError():
+            return problem_of(redis_unavailable())
         case _:
             return None
 

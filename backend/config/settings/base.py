@@ -12,6 +12,7 @@ from pathlib import Path
 from config.database import database_from_env
 from config.env import Env
 from config.log_store import log_store_from_env
+from config.redis import BROKER, cache_of, redis_from_env
 
 env = Env(os.environ)
 
@@ -97,8 +98,9 @@ TEMPLATES = [
         },
     }
 ]
-# One web process on the embedded default: its own memory is shared enough for rate limits.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Without it limits and the cache are each process's own, which is right for the embedded default.
+REDIS = redis_from_env(env)
+CACHES = {"default": cache_of(REDIS)}
 
 # Static files come from the apps' own folders, unless they were collected into STATIC_ROOT.
 STATIC_URL = "static/"
@@ -186,7 +188,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── Background jobs ───────────────────────────────────────────────────────────────────────────
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "filesystem://" if REDIS is None else BROKER)
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "data_folder_in": str(BROKER_DIR / "messages"),

@@ -48,7 +48,11 @@ class Service:
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = {"REGISTRATION_RATE": "100000/hour", **environment}
+        self.environment = {
+            "REGISTRATION_RATE": "100000/hour",
+            "REDIS_KEY_PREFIX": f"elkv-test-{self.port}",
+            **environment,
+        }
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self._heard: queue.Queue[str] = queue.Queue()

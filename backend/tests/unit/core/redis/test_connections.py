@@ -1,0 +1,138 @@
+"""Redis that is away, hangs, comes back, wants a password or TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from pytest_django import Settings
+
+from app.core.errors import Broken, Unavailable
+from app.core.exception_handler import find_problem
+from app.core.redis import RedisError, answering, async_client, client, is_on, key_of
+from tests.redis_server import RedisServer
+
+Use = Callable[..., None]
+# The time limits of `use`, twice: to connect, and to be answered.
+BOUND_SECONDS = 3.0
+
+
+def ping() -> bool:
+    with answering():
+        return bool(client().ping())
+
+
+async def ping_on_a_loop() -> bool:
+    connections = async_client()
+    try:
+        with answering():
+            return bool(await connections.ping())
+    finally:
+        await connections.aclose()
+
+
+def use_cache() -> bool:
+    try:
+        cache.set("a", 1)
+        return bool(cache.get("a") == 1)
+    except RedisError as error:
+        problem = find_problem(error)
+        assert problem is not None
+        assert (problem.status, problem.code) == (503, "redis_unavailable")
+        raise Unavailable(problem.detail) from error
+
+
+WAYS = [ping, lambda: asyncio.run(ping_on_a_loop()), use_cache]
+NAMES = ["thread", "loop", "cache"]
+
+
+@pytest.mark.parametrize("ask", WAYS, ids=NAMES)
+def test_redis_that_is_away_is_unavailable_and_found_again(
+    own_redis: RedisServer, use: Use, ask: Callable[[], bool]
+) -> None:
+    use(own_redis)
+    assert ask()
+    own_redis.kill()
+    began = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            ask()
+    assert time.monotonic() - began < BOUND_SECONDS
+    own_redis.start()
+    assert ask()
+
+
+@pytest.mark.parametrize("ask", WAYS, ids=NAMES)
+def test_redis_that_hangs_is_unavailable_within_its_time(
+    own_redis: RedisServer, use: Use, ask: Callable[[], bool]
+) -> None:
+    use(own_redis)
+    assert ask()
+    own_redis.hang()
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        ask()
+    assert time.monotonic() - began < BOUND_SECONDS
+    own_redis.go_on()
+    assert ask()
+
+
+@pytest.mark.parametrize("ask", WAYS, ids=NAMES)
+def test_a_restart_that_nobody_saw_is_not_noticed(
+    own_redis: RedisServer, use: Use, ask: Callable[[], bool]
+) -> None:
+    use(own_redis)
+    assert ask()
+    own_redis.kill()
+    own_redis.start()
+    assert ask()
+
+
+@pytest.mark.parametrize("ask", WAYS, ids=NAMES)
+def test_a_password_and_tls_are_asked_for_and_given(
+    use: Use, certificate: tuple[Path, Path], ask: Callable[[], bool]
+) -> None:
+    chain = certificate[0]
+    encrypted = RedisServer(password="p@ss:/w#rd%", certificate=certificate)
+    try:
+        encrypted.start()
+        use(encrypted, REDIS_PASSWORD="p@ss:/w#rd%", REDIS_TLS_CA_FILE=str(chain))
+        assert ask()
+        use(encrypted, REDIS_PASSWORD="wrong", REDIS_TLS_CA_FILE=str(chain))
+        with pytest.raises(Unavailable):
+            ask()
+        use(encrypted, REDIS_PASSWORD="p@ss:/w#rd%", REDIS_TLS="on")
+        with pytest.raises(Unavailable):
+            ask()
+    finally:
+        encrypted.remove()
+
+
+def test_clearing_the_cache_leaves_what_is_not_the_cache_s(
+    own_redis: RedisServer, use: Use
+) -> None:
+    use(own_redis)
+    own_redis.client().set(key_of("limit"), "kept")
+    for number in range(1_100):
+        cache.set(f"n{number}", {"a": [1, None, "ü"]})
+    assert cache.get("n7") == {"a": [1, None, "ü"]}
+    cache.clear()
+    assert own_redis.client().keys() == [key_of("limit").encode()]
+
+
+def test_numbers_in_the_cache_can_be_counted_up(own_redis: RedisServer, use: Use) -> None:
+    use(own_redis)
+    cache.set("n", 1)
+    assert cache.incr("n") == 2
+    assert cache.get("n") == 2
+
+
+def test_a_redis_that_was_not_set_up_is_a_bug_to_ask_for(settings: Settings) -> None:
+    settings.REDIS = None
+    assert not is_on()
+    with pytest.raises(Broken):
+        key_of("a")
