@@ -68,7 +68,7 @@ class DjangoBridge:
         except HungUp:
             return
         except ElkError as error:
-            await _send_problem(send, scope, problem_of(error))
+            await send_problem(send, scope, problem_of(error))
         finally:
             self._inside -= 1
 
@@ -82,7 +82,7 @@ class DjangoBridge:
             response, content = await loop.run_in_executor(self._threads, self._answer, environ)
         except Exception:
             log.exception("request_failed_outside_django", path=scope["path"])
-            await _send_problem(send, scope, INTERNAL_ERROR)
+            await send_problem(send, scope, INTERNAL_ERROR)
             return
         await send(_start_of(response))
         if content is not None:
@@ -208,7 +208,8 @@ def _start_of(response: HttpResponseBase) -> Message:
     return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 
 
-async def _send_problem(send: Send, scope: ASGIScope, problem: Problem) -> None:
+async def send_problem(send: Send, scope: ASGIScope, problem: Problem) -> None:
+    """Answers with a problem."""
     body = problem.encode(scope.get("request_id", ""))
     headers = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), **problem.headers}
     await send(

@@ -11,7 +11,8 @@ import sys
 
 import uvicorn
 
-KEEP_ALIVE_SECONDS = 75
+from config.serving import OPTIONS, EndingServer
+
 GRACE_SECONDS = 5
 
 
@@ -19,16 +20,12 @@ def main(descriptor: int) -> None:
     """Serves until SIGTERM or SIGINT; running requests have GRACE_SECONDS then."""
     config = uvicorn.Config(
         "config.asgi:application",
-        loop="uvloop",
-        http="httptools",
         log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **OPTIONS,
     )
     with socket.socket(fileno=descriptor) as listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        EndingServer(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":

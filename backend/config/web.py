@@ -8,8 +8,11 @@ import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 
+from app.core.ending import is_ending
+from app.core.errors import NotFound
+from app.core.problem import problem_of
 from app.core.request_context import HEADER, request_id_from
-from app.ingest.edge import Edge
+from app.ingest.edge import Edge, is_for_intake
 from config import wiring
 from config.django_bridge import (
     ASGIScope,
@@ -18,18 +21,23 @@ from config.django_bridge import (
     Message,
     Receive,
     Send,
+    send_problem,
 )
 
 log = structlog.get_logger(__name__)
 
 _HEADER = HEADER.lower().encode("ascii")
+_READING = ("GET", "HEAD")
+_ELSEWHERE = problem_of(
+    NotFound("logs are taken in by other processes than this one", code="intake_elsewhere")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """What a running process has open."""
 
-    edge: Edge
+    edge: Edge | None  # None: this process takes no logs in
     django: DjangoBridge
 
 
@@ -76,11 +84,20 @@ class WebApp:
                 headers = list(message.get("headers", ()))
                 if not any(name.lower() == _HEADER for name, _ in headers):
                     headers.append((_HEADER, request_id.encode("ascii")))
+                if is_ending():
+                    # The next request of this client finds another process.
+                    headers.append((b"connection", b"close"))
                 message["headers"] = headers
             await send(message)
 
-        part = parts.edge if parts.edge.owns(scope) else parts.django
-        await part(scope, receive, send_with_id)
+        if not is_for_intake(scope):
+            await parts.django(scope, receive, send_with_id)
+        elif parts.edge is not None:
+            await parts.edge(scope, receive, send_with_id)
+        elif scope["method"] in _READING:
+            await parts.django(scope, receive, send_with_id)
+        else:
+            await send_problem(send_with_id, scope, _ELSEWHERE)
 
     def _open(self) -> _Parts:
         wiring.open_journal()
@@ -88,12 +105,14 @@ class WebApp:
             body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, threads=settings.WEB_THREADS
         )
         handler = WSGIHandler()
-        self._parts = _Parts(wiring.build_edge(), DjangoBridge(handler, limits))
+        edge = wiring.build_edge() if "intake" in settings.WEB_PARTS else None
+        self._parts = _Parts(edge, DjangoBridge(handler, limits))
         return self._parts
 
     def _close(self) -> None:
         if self._parts is not None:
-            self._parts.edge.close()
+            if self._parts.edge is not None:
+                self._parts.edge.close()
             self._parts.django.close()
             self._parts = None
         wiring.close()

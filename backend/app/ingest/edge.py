@@ -45,7 +45,7 @@ class Settings:
 
 
 class Edge:
-    """Takes logs in. `owns` says which requests are for it; all others belong to Django."""
+    """Takes logs in: the requests that `is_for_intake` says are its own."""
 
     def __init__(self, *, intake: Intake, native: NativeEndpoint, elastic: ElasticEndpoint) -> None:
         self._intake = intake
@@ -57,15 +57,6 @@ class Edge:
         """Ends the threads; nothing is taken afterwards."""
         self._intake.close()
         self._elastic.close()
-
-    def owns(self, scope: ASGIScope) -> bool:
-        """Whether an HTTP request is for the intake."""
-        if scope["type"] != "http":
-            return False
-        path: str = scope["path"]
-        if path.startswith("/api/"):
-            return path_names(scope) == _NATIVE
-        return is_elastic(scope["method"], path_names(scope), _accept(scope))
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -104,6 +95,16 @@ class Edge:
             if is_native:
                 return problem_answer(broken, request_id=request.id)
             return elastic_error(broken, request.headers)
+
+
+def is_for_intake(scope: ASGIScope) -> bool:
+    """Whether a request is for the intake; all others belong to Django."""
+    if scope["type"] != "http":
+        return False
+    path: str = scope["path"]
+    if path.startswith("/api/"):
+        return path_names(scope) == _NATIVE
+    return is_elastic(scope["method"], path_names(scope), _accept(scope))
 
 
 def _protocol_of(names: tuple[str, ...]) -> str:

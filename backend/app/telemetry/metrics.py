@@ -71,6 +71,15 @@ def forget_dead_processes(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def forget_former_processes(directory: Path) -> None:
+    """At the start of a group: removes everything that processes before it left behind. Others of
+    the same directory that live keep theirs."""
+    for path in directory.glob("*.db"):
+        match = _FILE.fullmatch(path.name)
+        if match is not None and not _is_alive(int(match["pid"])):
+            path.unlink(missing_ok=True)
+
+
 class _Readings(Collector):
     @override
     def collect(self) -> Iterable[GaugeMetricFamily]:

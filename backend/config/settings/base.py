@@ -13,6 +13,7 @@ from config.database import database_from_env
 from config.env import Env
 from config.log_store import log_store_from_env
 from config.redis import BROKER, cache_of, redis_from_env
+from config.web_parts import web_parts
 
 env = Env(os.environ)
 
@@ -32,6 +33,7 @@ RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1)
 JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
 STREAM_DIRECTORY = "config.stream_directory.StoredStreams"
 JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
+WEB_PARTS = web_parts(env)
 
 # ── Django ────────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.flag("DEBUG", default=False)
@@ -39,7 +41,7 @@ DEBUG = env.flag("DEBUG", default=False)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
 CSRF_FAILURE_VIEW = "app.core.exception_handler.answer_csrf"
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
-ROOT_URLCONF = "config.urls"
+ROOT_URLCONF = "config.urls" if "api" in WEB_PARTS else "config.urls_of_intake"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = True
 USE_TZ = True
@@ -145,6 +147,8 @@ SEARCH_CONCURRENCY = env.integer("SEARCH_CONCURRENCY", 4, least=1)
 SEARCH_WAIT_SECONDS = env.seconds("SEARCH_WAIT_SECONDS", 5.0)
 # Beyond the searches that may wait, so that health and sign-in always find a thread.
 WEB_THREADS = env.integer("WEB_THREADS", 9 * SEARCH_CONCURRENCY + 12, least=1)
+# Between "not ready any more" and the end under gunicorn: whoever sends requests here has to notice.
+SHUTDOWN_DELAY_SECONDS = env.integer("SHUTDOWN_DELAY_SECONDS", 3)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024**2  # of config requests; logs do not pass through Django
 HEALTH_CHECK_TIMEOUT = env.seconds("HEALTH_CHECK_TIMEOUT", 2.0)
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -158,31 +158,7 @@ class Service:
 
     def join(self, organisation: str) -> Tenant:
         """A new person with an organisation, and a key of it."""
-        name = re.sub(r"[^a-z0-9]", "", organisation.lower())
-        with httpx.Client(base_url=self.url, timeout=30) as client:
-            made = client.post(
-                "/api/v1/users/register/",
-                json={
-                    "username": name,
-                    "email": f"{name}@example.com",
-                    "password": PASSWORD,
-                    "password2": PASSWORD,
-                    "first_name": "A",
-                    "last_name": "B",
-                    "organisation": organisation,
-                },
-            )
-            assert made.status_code == 201, made.text
-            tokens = client.post(
-                "/api/auth/login/", json={"username": name, "password": PASSWORD}
-            ).json()
-            key = client.post(
-                "/api/v1/api-keys/",
-                json={"name": "test", "scopes": ["ingest", "search"]},
-                headers={"Authorization": f"Bearer {tokens['access']}"},
-            )
-            assert key.status_code == 201, key.text
-        return Tenant(self.url, key.json()["key"], tokens["access"])
+        return join(self.url, organisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +214,32 @@ class Tenant:
                 if told["next_cursor"] is None:
                     return
                 told = self.search(client, q, page_size=1_000, cursor=told["next_cursor"])
+
+
+def join(url: str, organisation: str) -> Tenant:
+    """A new person with an organisation, and a key of it."""
+    name = re.sub(r"[^a-z0-9]", "", organisation.lower())
+    with httpx.Client(base_url=url, timeout=30) as client:
+        made = client.post(
+            "/api/v1/users/register/",
+            json={
+                "username": name,
+                "email": f"{name}@example.com",
+                "password": PASSWORD,
+                "password2": PASSWORD,
+                "first_name": "A",
+                "last_name": "B",
+                "organisation": organisation,
+            },
+        )
+        assert made.status_code == 201, made.text
+        tokens = client.post(
+            "/api/auth/login/", json={"username": name, "password": PASSWORD}
+        ).json()
+        key = client.post(
+            "/api/v1/api-keys/",
+            json={"name": "test", "scopes": ["ingest", "search"]},
+            headers={"Authorization": f"Bearer {tokens['access']}"},
+        )
+        assert key.status_code == 201, key.text
+    return Tenant(url, key.json()["key"], tokens["access"])

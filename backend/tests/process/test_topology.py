@@ -1,0 +1,126 @@
+"""API, intake and shipper as processes of their own over one journal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.process.programs import (
+    GUNICORN,
+    Program,
+    WebProgram,
+    environment_of,
+    manage,
+    wait_until,
+)
+from tests.process.service import Tenant, join
+
+
+@dataclass
+class Group:
+    """The three, and somebody with a key who sends to the intake and searches at the API."""
+
+    api: WebProgram
+    ingest: WebProgram
+    shipper: Program
+    sender: Tenant
+    searcher: Tenant
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    data_dir: Path = tmp_path_factory.mktemp("group") / "data"
+    environment = environment_of(data_dir, SHUTDOWN_DELAY_SECONDS="0")
+    manage(environment, "migrate", "--verbosity", "0")
+    api = WebProgram(GUNICORN, {**environment, "WEB_PARTS": "api", "WEB_CONCURRENCY": "2"})
+    ingest = WebProgram(("manage.py", "ingest", "--workers", "2"), environment)
+    shipper = Program(("manage.py", "shipper"), environment)
+    programs: tuple[Program, ...] = (api, ingest, shipper)
+    try:
+        for program in programs:
+            program.start()
+        api.wait_until_answering()
+        ingest.wait_until_answering()
+        searcher = join(api.url, "Acme")
+        yield Group(api, ingest, shipper, Tenant(ingest.url, searcher.key, ""), searcher)
+    finally:
+        for program in programs:
+            program.close()
+
+
+def test_what_the_intake_takes_the_api_finds(group: Group) -> None:
+    told = group.sender.send([b'{"message":"made it through"}'])
+    assert told["indexed"]
+    assert group.searcher.count('"made it through"') == 1
+
+
+def test_each_process_answers_for_its_own_part_only(group: Group) -> None:
+    with group.searcher.client() as client:
+        sent = client.post("/api/v1/logs/", json={"message": "a"})
+        bulk = client.post("/_bulk", content=b'{"create":{}}\n{"a":1}\n')
+    assert (sent.status_code, sent.json()["code"]) == (404, "intake_elsewhere")
+    assert (bulk.status_code, bulk.json()["code"]) == (404, "intake_elsewhere")
+    with group.sender.client() as client:
+        for path in ("/api/v1/logs/search/", "/api/v1/users/profile/", "/admin/"):
+            assert client.get(path).status_code == 404
+        assert client.get("/", headers={"Accept": "*/*"}).json()["tagline"]
+
+
+def test_every_process_is_probed_and_measured(group: Group) -> None:
+    for url in (group.api.url, group.ingest.url):
+        assert httpx.get(f"{url}/health/ready/", timeout=10).status_code == 200
+        assert "elkv_web_requests_total" in httpx.get(f"{url}/metrics", timeout=10).text
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_live_metrics_go(group: Group) -> None:
+    master = psutil.Process(group.ingest.pid)
+    victim = master.children()[0]
+    victim.send_signal(signal.SIGKILL)
+    wait_until(lambda: len(master.children()) == 2 and victim.pid not in pids(master), 20)
+    assert group.sender.send([b'{"message":"after a kill"}'])["indexed"]
+    metrics = Path(group.ingest.environment["DATA_DIR"]) / "run" / "metrics"
+    assert not [
+        name
+        for name in os.listdir(metrics)
+        if name.startswith("gauge_live") and f"_{victim.pid}." in name
+    ]
+
+
+def pids(master: psutil.Process) -> set[int]:
+    return {child.pid for child in master.children()}
+
+
+def test_a_setting_that_cannot_be_used_is_said_and_nothing_starts(tmp_path: Path) -> None:
+    for name, value in (
+        ("WEB_PARTS", "api,nonsense"),
+        ("GRACEFUL_TIMEOUT_SECONDS", "31"),
+        ("SHUTDOWN_DELAY_SECONDS", "60"),
+    ):
+        program = Program(GUNICORN, environment_of(tmp_path, **{name: value}))
+        program.start()
+        assert program.wait() != 0
+        assert name in program.said[-1], program.told
+
+
+def test_workers_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
+    environment = environment_of(tmp_path / "data", WEB_CONCURRENCY="1")
+    manage(environment, "migrate", "--verbosity", "0")
+    api = WebProgram(GUNICORN, environment)
+    try:
+        api.start()
+        api.wait_until_answering()
+        master = psutil.Process(api.pid)
+        workers = master.children()
+        master.kill()
+        _, alive = psutil.wait_procs(workers, timeout=15)
+        assert len(workers) == 1
+        assert alive == []
+    finally:
+        api.close()
