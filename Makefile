@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-elastic test-mongo check format bench profile soak lock accept-openapi packages clean
+.PHONY: help run demo test test-fast test-services services services-status services-stop check format bench profile soak lock accept-openapi packages clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,19 +28,24 @@ run: $(BASE_STAMP)  ## Start everything: PORT=8000 HOST=127.0.0.1 DATA_DIR=data 
 demo:  ## Start everything with a made-up shop that sends logs (make run DEMO=1)
 	@exec $(MAKE) --no-print-directory run DEMO=1
 
-test: $(DEV_STAMP) packages  ## Run every test
+test: $(DEV_STAMP) packages  ## Run every test; starts the services that do not answer yet
 	@$(BIN)/python .ci/tests.py
 
-test-fast: $(DEV_STAMP)  ## Run the tests that need no process of their own
-	@cd backend && $(BIN)/python -m pytest -q -n 2 tests --ignore tests/process
+test-fast: $(DEV_STAMP)  ## Run the tests that need neither services nor processes of their own
+	@cd backend && $(BIN)/python -m pytest -q -n 2 -m "not (mongo or elastic or redis)" \
+		tests --ignore tests/process
 
-test-elastic: $(DEV_STAMP)  ## The log store's tests on Elasticsearch: ELASTICSEARCH_HOSTS=http://…
-	@cd backend && : $${ELASTICSEARCH_HOSTS:?} && $(BIN)/python -m pytest -q -m elastic tests/conformance tests/unit/logstore/elastic
+test-services: $(DEV_STAMP) packages  ## Run some tests with the services: TESTS="tests/api -k backup"
+	@$(BIN)/python .ci/tests.py $(or $(TESTS),-n 2 -m "mongo or elastic or redis or stores" tests)
 
-test-mongo: $(DEV_STAMP)  ## The API's tests, and the engine's, on MongoDB: MONGO_HOST= MONGO_PORT=
-	@test -n "$$MONGO_HOST" || { echo "MONGO_HOST is not set: infra/dev/services start prints it"; exit 1; }
-	@cd backend && $(BIN)/python -m pytest -q -n 2 tests/api tests/unit/core/mongodb \
-		tests/ratchets/test_platform_models.py
+services: $(DEV_STAMP) packages  ## Start Elasticsearch, MongoDB and Redis on loopback, and say where
+	@PYTHON=$(BIN)/python infra/dev/services start
+
+services-status: $(DEV_STAMP)  ## Say which of them answer
+	@PYTHON=$(BIN)/python infra/dev/services status
+
+services-stop:  ## Stop those that make services started
+	@infra/dev/services stop
 
 check: $(DEV_STAMP)  ## Lint, formats, types, import contracts, migrations, locks; never edits
 	@.ci/check $(BIN)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -30,8 +31,10 @@ from app.users.services import (
     scope_of_member,
 )
 from app.users.sessions import TokenPair, sign_in
+from tests import services
 
 PASSWORD = "correct horse battery staple"
+_API = Path(__file__).parent / "api"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,20 @@ class Person:
     scope: Scope
     tokens: TokenPair
     client: APIClient
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The API's tests run on the database of the settings: where that is MongoDB, they need it."""
+    if connection.vendor == "mongodb":
+        for item in items:
+            if item.path.is_relative_to(_API):
+                item.add_marker(pytest.mark.mongo)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Nothing is skipped: a service that is not named fails the tests that need it."""
+    services.require(item)
 
 
 # What migrations leave behind and no test changes: making it anew takes longer than most tests.

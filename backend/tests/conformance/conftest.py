@@ -12,10 +12,15 @@ from app.logstore.elastic.cluster import Cluster, Missing
 from tests.conformance.pairs import OTHERS, Pair
 from tests.conformance.stores import ELASTIC_HOSTS, ELASTIC_RUN, STORES, Store, StoreKind
 
+HERE = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests on a real server."""
+    """Marks all as those of the stores, and the ones on a real server as that too."""
     for item in items:
+        if not item.path.is_relative_to(HERE):
+            continue
+        item.add_marker(pytest.mark.stores)
         if "[elastic" in item.nodeid:
             item.add_marker(pytest.mark.elastic)
 

@@ -19,13 +19,17 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.services import VARIABLES
+
 BACKEND = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PASSWORD = "correct horse battery staple"
 # What each part's command line contains.
 PARTS = {"web": "config.serve", "shipper": "shipper", "worker": "celery"}
-_NOT_INHERITED = ("DATA_DIR", "DJANGO_SETTINGS_MODULE", "ENVIRONMENT", "PORT", "HOST", "DEMO")
+_OWN = {"DATA_DIR", "DJANGO_SETTINGS_MODULE", "ENVIRONMENT", "PORT", "HOST", "DEMO"}
+# A service is on the embedded default unless its test says otherwise.
+_NOT_INHERITED = _OWN | VARIABLES
 
 
 def report(sentence: str) -> None:
