@@ -1,16 +1,14 @@
-"""Which partition a record belongs to: a pure function of organisation, class and receive time.
+"""Partitions: their periods and names. Which one a record belongs to, `places` says.
 
 architecture.md, "Partition and identity". Names sort by time within a class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.core.ids import OrgId
 from app.logstore.types import NS_PER_DAY, NS_PER_SECOND, RETENTION_CLASSES
 
 DAILY_UP_TO_DAYS = 14
@@ -39,18 +37,6 @@ class Home(NamedTuple):
     def name(self) -> str:
         """The partition's name in health, in `skipped` and on disk."""
         return f"{self.group}/{self.period}"
-
-
-def home_of(
-    org_id: OrgId,
-    retention_class: int,
-    observed_ns: int,
-    *,
-    own: Collection[OrgId] = (),
-) -> Home:
-    """The partition of a record; organisations in `own` do not share one."""
-    pool = str(org_id) if org_id in own else FIRST_POOL
-    return Home(retention_class, pool, period_of(retention_class, observed_ns))
 
 
 def period_of(retention_class: int, observed_ns: int) -> str:

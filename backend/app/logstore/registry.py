@@ -13,6 +13,12 @@ from app.logstore.embedded.reader import EmbeddedReader
 from app.logstore.embedded.writer import EmbeddedWriter
 from app.logstore.interface import FaultPoint, LogReader, LogWriter, no_fault
 from app.logstore.memory.store import MemoryStore
+from app.logstore.places import (
+    HiddenDirectory,
+    PlaceDirectory,
+    all_shared,
+    nothing_hidden,
+)
 
 Location = Path | Hosts
 
@@ -30,28 +36,43 @@ def _directory(location: Location) -> Path:
     return location
 
 
-_READERS: dict[str, Callable[[Location], LogReader]] = {
-    "elastic": ElasticReader,
-    "embedded": lambda location: EmbeddedReader(_directory(location)),
-    "memory": _memory,
+_READERS: dict[str, Callable[[Location, HiddenDirectory], LogReader]] = {
+    "elastic": lambda location, hidden: ElasticReader(location, hidden=hidden),
+    # Its partitions are moved while nobody else uses them.
+    "embedded": lambda location, _hidden: EmbeddedReader(_directory(location)),
+    "memory": lambda location, _hidden: _memory(location),
 }
-_WRITERS: dict[str, Callable[[Location, FaultPoint], LogWriter]] = {
-    "elastic": lambda location, fault: ElasticWriter(location, fault=fault, holds_back=True),
-    "embedded": lambda location, fault: EmbeddedWriter(_directory(location), fault=fault),
-    "memory": lambda location, _fault: _memory(location),
+_WRITERS: dict[str, Callable[[Location, FaultPoint, PlaceDirectory], LogWriter]] = {
+    "elastic": lambda location, fault, places: ElasticWriter(
+        location, fault=fault, places=places, holds_back=True
+    ),
+    "embedded": lambda location, fault, places: EmbeddedWriter(
+        _directory(location), fault=fault, places=places
+    ),
+    "memory": lambda location, _fault, _places: _memory(location),
 }
 
 
-def open_reader(kind: str, location: Location) -> LogReader:
-    """A reader of the store of this kind; `location` is where its files, or its hosts, are."""
+def open_reader(
+    kind: str, location: Location, *, hidden: HiddenDirectory = nothing_hidden
+) -> LogReader:
+    """A reader of the store of this kind; `location` is where its files, or its hosts, are, and
+    `hidden` says what is left out because it is being moved."""
     if kind not in _READERS:
         raise Broken(f"there is no log store {kind!r}; there are {', '.join(sorted(_READERS))}")
-    return _READERS[kind](location)
+    return _READERS[kind](location, hidden)
 
 
-def open_writer(kind: str, location: Location, fault: FaultPoint = no_fault) -> LogWriter:
+def open_writer(
+    kind: str,
+    location: Location,
+    fault: FaultPoint = no_fault,
+    *,
+    places: PlaceDirectory = all_shared,
+) -> LogWriter:
     """The writer of the store. Of an embedded one at most one may be open at a time, in any
-    process. The caller trims no entry that `LogWriter.commit` holds back."""
+    process. The caller trims no entry that `LogWriter.commit` holds back. `places` says where
+    everybody's records belong."""
     if kind not in _WRITERS:
         raise Broken(f"there is no log store {kind!r}; there are {', '.join(sorted(_WRITERS))}")
-    return _WRITERS[kind](location, fault)
+    return _WRITERS[kind](location, fault, places)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from typing_extensions import override
 
 from app.core.clock import utc_now
-from app.core.tenancy import TenantModel
+from app.core.tenancy import TenantManager, TenantModel
 
 NAME_LENGTH = 63
+# A pool's name or an organisation's UUID.
+POOL_LENGTH = 36
+ROUTE_LENGTH = 100
 
 
 class Stream(TenantModel):
@@ -30,3 +35,88 @@ class Stream(TenantModel):
     @override
     def __str__(self) -> str:
         return self.name
+
+
+class PlacementManager(TenantManager["Placement"]):
+    """Whoever writes records has to know where everybody's belong."""
+
+    def of_everybody(self) -> models.QuerySet[Placement]:
+        """All organisations' rows: few, since most share the first pool and have none."""
+        return models.Manager.get_queryset(self)
+
+
+class Placement(TenantModel):
+    """From a receive time on, an organisation's records of a class go to this pool, or `own`.
+
+    `from_ns` is the start of a period, and lies in the future when the row is written; rows are
+    never changed, so that nobody who asks late gets another answer.
+    """
+
+    retention_class = models.PositiveSmallIntegerField()
+    from_ns = models.BigIntegerField()
+    pool = models.CharField(max_length=POOL_LENGTH)
+    reason = models.CharField(max_length=16)
+    created_at = models.DateTimeField(default=utc_now, editable=False)
+
+    objects: ClassVar[PlacementManager] = PlacementManager()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "retention_class", "from_ns"],
+                name="one_placement_of_a_time",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.retention_class}d {self.pool}"
+
+
+class Phase(models.TextChoices):
+    """How far the move of a partition is."""
+
+    COPYING = "copying"  # the originals count, copies are hidden
+    EMPTYING = "emptying"  # everything was copied and compared: copies count, originals go
+    DONE = "done"
+
+
+class RecordMoveManager(TenantManager["RecordMove"]):
+    """Writers and readers have to know of everybody's moves."""
+
+    def of_everybody(self) -> models.QuerySet[RecordMove]:
+        """All organisations' rows: as many as there are moved partitions that still exist."""
+        return models.Manager.get_queryset(self)
+
+
+class RecordMove(TenantModel):
+    """One organisation's records of one partition on their way to another place.
+
+    `route` says from which store to which, `own` inside one store to the organisation's own
+    partition. `run` counts from 1 how often it was begun after it had been done. Each change of
+    `phase` is a compare-and-set.
+    """
+
+    route = models.CharField(max_length=ROUTE_LENGTH)
+    retention_class = models.PositiveSmallIntegerField()
+    pool = models.CharField(max_length=POOL_LENGTH)
+    period = models.CharField(max_length=10)
+    phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.COPYING)
+    run = models.PositiveIntegerField(default=1)
+    records = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=32, blank=True)
+    changed_at = models.DateTimeField(default=utc_now)
+
+    objects: ClassVar[RecordMoveManager] = RecordMoveManager()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "route", "retention_class", "pool", "period"],
+                name="one_move_of_a_partition",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.retention_class}d-{self.pool}/{self.period} {self.phase}"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from app.core.ids import OrgId
-from app.core.scope import system_scope
+from app.core.scope import Scope, system_scope
+from app.logstore.partitions import Home
+from app.logstore.places import Assignment, Hidden, Places
 from app.logstore.schema import retention_class
 from app.logstore.types import DEFAULT_STREAM, RETENTION_CLASSES
-from app.streams.models import Stream
+from app.streams.models import Phase, Placement, RecordMove, Stream
+
+# The route of a move inside one store, from a pool to the organisation's own partition.
+TO_OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +38,66 @@ def stream_target(org_id: OrgId, name: str) -> StreamTarget | None:
         return None
     own = days[0] if days else None
     return StreamTarget(name, retention_class(own or settings.RETENTION_DAYS, RETENTION_CLASSES))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How far one partition's move is. `mark` is carried by the copies of this run."""
+
+    home: Home
+    phase: str
+    mark: str
+    records: int
+    digest: str
+
+
+def list_moves(scope: Scope, route: str) -> list[Move]:
+    """Every partition whose records were, or are being, moved on this route."""
+    rows = RecordMove.objects.for_scope(scope).filter(route=route)
+    return sorted((move_of(row) for row in rows), key=lambda move: move.home)
+
+
+def move_of(row: RecordMove) -> Move:
+    """The facts of a row."""
+    home = Home(row.retention_class, row.pool, row.period)
+    return Move(home, row.phase, f"{row.id.hex}-{row.run}", row.records, row.digest)
+
+
+def assignments_of(scope: Scope) -> tuple[Assignment, ...]:
+    """What was ever said about where the organisation's records go."""
+    rows = Placement.objects.for_scope(scope).order_by("from_ns")
+    return tuple(Assignment(row.retention_class, row.from_ns, row.pool) for row in rows)
+
+
+def everybodys_places() -> dict[OrgId, Places]:
+    """Where records are, for every organisation about which there is something to say."""
+    assignments: defaultdict[OrgId, list[Assignment]] = defaultdict(list)
+    for row in Placement.objects.of_everybody():
+        said = Assignment(row.retention_class, row.from_ns, row.pool)
+        assignments[OrgId(row.organisation_id)].append(said)
+    moved: defaultdict[OrgId, set[Home]] = defaultdict(set)
+    for move in RecordMove.objects.of_everybody():
+        if move.route == TO_OWN:
+            moved[OrgId(move.organisation_id)].add(move_of(move).home)
+    return {
+        org_id: Places(tuple(sorted(assignments[org_id])), frozenset(moved[org_id]))
+        for org_id in assignments.keys() | moved.keys()
+    }
+
+
+def everybodys_hidden() -> dict[OrgId, Hidden]:
+    """What is hidden because it is being moved, for every organisation that has some."""
+    found: defaultdict[OrgId, tuple[list[str], list[Home]]] = defaultdict(lambda: ([], []))
+    for row in RecordMove.objects.of_everybody():
+        if row.route == TO_OWN:
+            move = move_of(row)
+            marks, emptied = found[OrgId(row.organisation_id)]
+            if move.phase == Phase.COPYING:
+                marks.append(move.mark)
+            elif move.phase == Phase.EMPTYING:
+                emptied.append(move.home)
+    return {
+        org_id: Hidden(tuple(marks), tuple(emptied))
+        for org_id, (marks, emptied) in found.items()
+        if marks or emptied
+    }

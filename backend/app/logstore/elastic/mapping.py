@@ -22,7 +22,7 @@ ATTRIBUTE_TYPES: dict[str, dict[str, Any]] = {
 }
 
 # What `_source` does not keep: all of it follows from the rest of the record.
-NOT_IN_SOURCE = ("attr", "rest", "extra", "search_text", "ms")
+NOT_IN_SOURCE = ("attr", "rest", "extra", "search_text", "ms", "mark")
 
 ANALYSIS = {
     # Our own rule cuts tokens at 255 code points, which may be twice as many UTF-16 units.
@@ -60,6 +60,8 @@ PROPERTIES: dict[str, Any] = {
     "rest": _TERMS_ONLY,
     # path␀kind of every value that no field holds, so that such fields can be listed.
     "extra": _KEYWORD,
+    # Carried by copies while their originals are being moved: which move it is (`moving`).
+    "mark": _TERMS_ONLY,
     # The catalogue: documents that say which organisation has which field in this partition.
     "owner": _TERMS_ONLY,
 }

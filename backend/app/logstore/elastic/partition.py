@@ -26,7 +26,8 @@ from app.logstore.elastic.mapping import (
     attribute_mappings,
 )
 from app.logstore.elastic.names import field_names, index_of, org_tag
-from app.logstore.partitions import FIRST_POOL, Home
+from app.logstore.partitions import Home
+from app.logstore.places import is_shared
 from app.logstore.types import HIDDEN_STREAM_PREFIX
 
 _CONFLICT = 409
@@ -82,7 +83,7 @@ class Partition:
     def __init__(self, cluster: Cluster, home: Home) -> None:
         self.home = home
         self.index = index_of(cluster.prefix, home)
-        self.budget = POOLED_FIELDS if home.pool == FIRST_POOL else OWN_FIELDS
+        self.budget = POOLED_FIELDS if is_shared(home) else OWN_FIELDS
         self.mapped: set[str] = set()
         self.wanted: dict[str, None] = {}
         self._cluster = cluster

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.ids import OrgId
-from app.logstore.elastic.names import org_tag
+from app.logstore.elastic.names import index_of, org_tag
+from app.logstore.places import Hidden
 from app.logstore.types import HIDDEN_STREAM_PREFIX, TimeRange
 
 Query = dict[str, Any]
@@ -32,6 +33,16 @@ def whole_organisation(org_id: OrgId, query: Query) -> Query:
     """The query over all records of an organisation, those of hidden streams too."""
     tags = [org_tag(org_id, name) for name in ("", HIDDEN_STREAM_PREFIX)]
     return {"bool": {"filter": [{"terms": {"org": tags}}, query]}}
+
+
+def without_hidden(query: Query, hidden: Hidden, prefix: str) -> Query:
+    """The query without copies whose originals are still there, and originals that were copied."""
+    left_out: list[Query] = []
+    if hidden.marks:
+        left_out.append({"terms": {"mark": list(hidden.marks)}})
+    if hidden.emptied:
+        left_out.append({"terms": {"_index": [index_of(prefix, one) for one in hidden.emptied]}})
+    return {"bool": {"filter": [query], "must_not": left_out}} if left_out else query
 
 
 def within(column: str, from_ns: int | None, to_ns: int | None) -> Query:

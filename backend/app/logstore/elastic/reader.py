@@ -14,8 +14,14 @@ from app.logstore.elastic.facets import field_list, value_list
 from app.logstore.elastic.health import broken_partitions, cluster_health
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.long_values import long_tokens
-from app.logstore.elastic.questions import Query, confined, whole_organisation
+from app.logstore.elastic.questions import (
+    Query,
+    confined,
+    whole_organisation,
+    without_hidden,
+)
 from app.logstore.elastic.tables import tables
+from app.logstore.places import HiddenDirectory, nothing_hidden
 from app.logstore.scanning import scan_pages
 from app.logstore.types import (
     AggregatePlan,
@@ -35,8 +41,10 @@ from app.query.filters import Everything, Filter
 class ElasticReader:
     """Asks one index pattern; which partitions there are is Elasticsearch's business."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, *, hidden: HiddenDirectory = nothing_hidden) -> None:
+        """`hidden`: what is left out because it is being moved."""
         self._cluster = Cluster(location)
+        self._hidden = hidden
 
     def search(self, scope: Scope, plan: SearchPlan) -> Page:
         """See `LogReader`."""
@@ -95,7 +103,9 @@ class ElasticReader:
     def get(self, scope: Scope, record_id: str) -> StoredRecord | None:
         """See `LogReader`."""
         body = {
-            "query": whole_organisation(scope.org_id, {"term": {"id": record_id}}),
+            "query": self._without_hidden(
+                scope, whole_organisation(scope.org_id, {"term": {"id": record_id}})
+            ),
             "size": 1,
             "sort": [{"observed": "desc"}],
             "track_total_hits": False,
@@ -117,6 +127,9 @@ class ElasticReader:
         """The one place at which a question becomes a query."""
 
         def confine(query: Query) -> Query:
-            return confined(scope.org_id, query, range_, stream)
+            return self._without_hidden(scope, confined(scope.org_id, query, range_, stream))
 
         return confine(compiled(filter_, long_tokens(self._cluster, filter_, confine)))
+
+    def _without_hidden(self, scope: Scope, query: Query) -> Query:
+        return without_hidden(query, self._hidden(scope.org_id), self._cluster.prefix)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from contextlib import suppress
 
-from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.elastic.mapping import template
 from app.logstore.elastic.names import home_of_index, index_of
 from app.logstore.elastic.partition import Partition
-from app.logstore.partitions import Home, expires_ns, home_of, period_bounds, period_of
+from app.logstore.partitions import Home, expires_ns, period_bounds, period_of
+from app.logstore.places import PlaceDirectory
 from app.logstore.types import NS_PER_SECOND, RoutedRecord
 
 MAX_OPEN = 256
@@ -23,10 +22,9 @@ AHEAD_NS = 3_600 * NS_PER_SECOND
 class Shelf:
     """Used by one thread of a shipper."""
 
-    def __init__(self, cluster: Cluster, own: Collection[OrgId]) -> None:
-        """`own`: the organisations that share no partition with others."""
+    def __init__(self, cluster: Cluster, places: PlaceDirectory) -> None:
         self._cluster = cluster
-        self._own = frozenset(own)
+        self._places = places
         self._open: dict[Home, Partition] = {}
         self._listed: set[str] = set()
         self._listed_at = -_LISTED_FOR_SECONDS
@@ -34,7 +32,17 @@ class Shelf:
 
     def home_of(self, record: RoutedRecord) -> Home:
         """The partition of a record."""
-        return home_of(record.org_id, record.retention_class, record.observed_ns, own=self._own)
+        places = self._places(record.org_id)
+        return places.home_of(record.org_id, record.retention_class, record.observed_ns)
+
+    def remembering(self, record: RoutedRecord, home: Home) -> list[Home]:
+        """The partitions in which a sent id of this organisation and receive time may be known."""
+        places = self._places(record.org_id)
+        return places.remembering(record.org_id, home, record.observed_ns)
+
+    def was_moved(self, record: RoutedRecord, home: Home) -> bool:
+        """Whether a record that belongs here may have been moved elsewhere after its first try."""
+        return home in self._places(record.org_id).moved
 
     def existing(self) -> set[str]:
         """The partitions' indices, as of some seconds ago, and all that were opened here."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from app.core.errors import Unavailable
-from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.entry import Entry
 from app.logstore.elastic.health import cluster_health, partition_name
@@ -15,6 +14,7 @@ from app.logstore.elastic.outbox import Outbox
 from app.logstore.elastic.positions import Positions
 from app.logstore.elastic.shelf import Shelf
 from app.logstore.interface import FaultPoint, no_fault
+from app.logstore.places import PlaceDirectory, all_shared
 from app.logstore.types import AppendReport, Position, RoutedRecord, StoreHealth
 
 _GAP = "records were let go: append again from the last trimmed position"
@@ -34,17 +34,17 @@ class ElasticWriter:
         location: Location,
         *,
         fault: FaultPoint = no_fault,
-        own: Collection[OrgId] = (),
+        places: PlaceDirectory = all_shared,
         patience_seconds: float = 5.0,
         holds_back: bool = False,
     ) -> None:
-        """`own`: the organisations that share no partition. `patience_seconds`: how long a call
+        """`places`: where records belong. `patience_seconds`: how long a call
         waits for a cluster that is busy or away. `holds_back`: the caller trims no entry from the
         position on that `commit` returns; without that promise a record in a lane makes `commit`
         unavailable, so that nothing is ever trimmed too early."""
         self._cluster = Cluster(location)
         self._fault = fault
-        self._shelf = Shelf(self._cluster, own)
+        self._shelf = Shelf(self._cluster, places)
         self._sent_ids = SentIds(self._cluster)
         self._outbox = Outbox(self._cluster, self._shelf, self._sent_ids, patience_seconds)
         self._positions = Positions(self._cluster)

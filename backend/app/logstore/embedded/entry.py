@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from uuid import UUID
 
+from app.core.ids import OrgId
 from app.logstore.embedded.open_writers import OpenWriters
 from app.logstore.embedded.schema import SENT_TAG
 from app.logstore.embedded.writing import PartitionWriter, Sent
@@ -26,18 +27,19 @@ class Entry:
         self._position = position
         # Where its records go; `None` where they were committed before.
         self._partitions: dict[Home, PartitionWriter | None] = {}
-        self._remembering: dict[tuple[Home, int], list[PartitionWriter]] = {}
+        self._remembering: dict[tuple[OrgId, Home, int], list[PartitionWriter]] = {}
 
     def take(self, records: Sequence[RoutedRecord]) -> AppendReport:
         """Takes what is new; a record that cannot be written is reported."""
         rejected: list[Rejected] = []
         repeated = 0
-        last: tuple[int, int] | None = None
+        last: tuple[OrgId, int, int] | None = None
         home: Home | None = None
         for index, record in enumerate(records):
-            if home is None or last != (record.retention_class, record.observed_ns):
+            belonging = record.org_id, record.retention_class, record.observed_ns
+            if home is None or last != belonging:
                 home = self._writers.home_of(record)
-                last = record.retention_class, record.observed_ns
+                last = belonging
             try:
                 repeated += not self._take(record, home)
             except (TypeError, ValueError, RecursionError) as error:
@@ -78,10 +80,10 @@ class Entry:
     def _known(self, record: RoutedRecord, home: Home, key: str) -> Sent | None:
         """What is known of a sent id, if it is remembered still."""
         observed_ns = record.observed_ns
-        places = self._remembering.get((home, observed_ns))
+        asked = record.org_id, home, observed_ns
+        places = self._remembering.get(asked)
         if places is None:
-            places = self._writers.remembering(home, observed_ns)
-            self._remembering[home, observed_ns] = places
+            places = self._remembering[asked] = self._writers.remembering(record, home)
         may_be_made = is_made(record.id)
         for place in places:
             sent = place.find_sent(key)

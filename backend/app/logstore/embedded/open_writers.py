@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from app.core.ids import OrgId
 from app.logstore.embedded.shelf import directory_of, homes_in, set_aside
 from app.logstore.embedded.source import BlockCache, Damaged
 from app.logstore.embedded.writing import PartitionWriter
 from app.logstore.interface import FaultPoint
-from app.logstore.partitions import (
-    Home,
-    home_of,
-    period_of,
-    previous,
-    remembers_previous,
-)
-from app.logstore.types import RETENTION_CLASSES, RoutedRecord
+from app.logstore.partitions import Home
+from app.logstore.places import PlaceDirectory
+from app.logstore.types import RoutedRecord
 
 MAX_OPEN = 32
 _CACHE_BYTES = 16 << 20
@@ -28,10 +22,9 @@ _CACHE_BYTES = 16 << 20
 class OpenWriters:
     """Opens partitions when they are asked for; between two entries at most MAX_OPEN stay so."""
 
-    def __init__(self, location: Path, own: Collection[OrgId], fault: FaultPoint) -> None:
-        """`own`: the organisations that share no partition with others."""
+    def __init__(self, location: Path, places: PlaceDirectory, fault: FaultPoint) -> None:
         self._location = location
-        self._own = frozenset(own)
+        self._places = places
         self._fault = fault
         self._cache = BlockCache(_CACHE_BYTES)
         self._open: OrderedDict[Home, PartitionWriter] = OrderedDict()
@@ -42,7 +35,8 @@ class OpenWriters:
 
     def home_of(self, record: RoutedRecord) -> Home:
         """The partition of a record."""
-        return home_of(record.org_id, record.retention_class, record.observed_ns, own=self._own)
+        places = self._places(record.org_id)
+        return places.home_of(record.org_id, record.retention_class, record.observed_ns)
 
     def get(self, home: Home) -> PartitionWriter:
         """The partition, opened; one that turns out to be broken is set aside for a new one."""
@@ -52,13 +46,11 @@ class OpenWriters:
         self._open.move_to_end(home)
         return partition
 
-    def remembering(self, home: Home, observed_ns: int) -> list[PartitionWriter]:
+    def remembering(self, record: RoutedRecord, home: Home) -> list[PartitionWriter]:
         """Every partition in which a sent id may be known at this receive time, of any class."""
-        homes = [home]
-        for days in RETENTION_CLASSES:
-            one = Home(days, home.pool, period_of(days, observed_ns))
-            homes += [one, previous(one)] if remembers_previous(one, observed_ns) else [one]
-        return [self.get(one) for one in dict.fromkeys(homes) if one == home or self._is_there(one)]
+        places = self._places(record.org_id)
+        homes = places.remembering(record.org_id, home, record.observed_ns)
+        return [self.get(one) for one in homes if one == home or self._is_there(one)]
 
     def idle(self) -> Iterator[PartitionWriter]:
         """Takes those out, least recently used first, that are too many; the caller closes them."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from app.core.errors import Unavailable
-from app.core.ids import OrgId
 from app.logstore.embedded.entry import Entry
 from app.logstore.embedded.open_writers import OpenWriters
 from app.logstore.embedded.shelf import broken_in, expired_broken, homes_in
@@ -15,6 +14,7 @@ from app.logstore.embedded.source import Damaged
 from app.logstore.embedded.writing import PartitionWriter
 from app.logstore.interface import FaultPoint, no_fault
 from app.logstore.partitions import expires_ns
+from app.logstore.places import PlaceDirectory, all_shared
 from app.logstore.types import AppendReport, Position, RoutedRecord, StoreHealth
 
 _GAP = "records were let go: append again from the last trimmed position"
@@ -29,12 +29,12 @@ class EmbeddedWriter:
     """
 
     def __init__(
-        self, location: Path, *, fault: FaultPoint = no_fault, own: Collection[OrgId] = ()
+        self, location: Path, *, fault: FaultPoint = no_fault, places: PlaceDirectory = all_shared
     ) -> None:
-        """`own`: the organisations that share no partition with others."""
+        """`places`: where records belong."""
         self._location = location
         self._fault = fault
-        self._writers = OpenWriters(location, own, fault)
+        self._writers = OpenWriters(location, places, fault)
         # The number of the first entry of each journal that waits for a commit, or was let go.
         self._first_waiting: dict[str, int] = {}
         self._first_lost: dict[str, int] = {}

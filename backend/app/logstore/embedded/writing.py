@@ -25,7 +25,8 @@ from app.logstore.embedded.state import (
     read_state,
 )
 from app.logstore.interface import FaultPoint
-from app.logstore.partitions import FIRST_POOL, Home
+from app.logstore.partitions import Home
+from app.logstore.places import is_shared
 from app.logstore.schema import leaves_of
 from app.logstore.types import Position, RoutedRecord
 
@@ -62,7 +63,7 @@ class PartitionWriter:
             self._index.reload()
             self._searcher = self._index.searcher()
             self._state: State = read_state(self._searcher)
-            budget = POOLED_FIELDS if home.pool == FIRST_POOL else OWN_FIELDS
+            budget = POOLED_FIELDS if is_shared(home) else OWN_FIELDS
             self._catalogue = Catalogue(budget, read_catalogue(self._searcher))
             self._source = SourceWriter(directory / SOURCE, self._state.records)
             self._rows = SourceReader(directory / SOURCE, cache)

@@ -12,7 +12,6 @@ from app.core.ids import OrgId
 from app.logstore.partitions import (
     Home,
     expires_ns,
-    home_of,
     is_period,
     parse_group,
     period_bounds,
@@ -20,6 +19,7 @@ from app.logstore.partitions import (
     previous,
     remembers_previous,
 )
+from app.logstore.places import Places
 from app.logstore.types import NS_PER_DAY, RETENTION_CLASSES
 
 ACME = OrgId(UUID("018f3c00-0000-7000-8000-00000000000a"))
@@ -61,17 +61,13 @@ def test_periods_leave_no_gap(days: int, at: int) -> None:
 
 
 def test_a_partition_expires_when_its_last_record_does() -> None:
-    home = home_of(ACME, 7, NOON_NS)
+    home = Places().home_of(ACME, 7, NOON_NS)
     assert home.name == "7d-pool0/2026-11-20"
     assert expires_ns(home) == NOON_NS + NS_PER_DAY // 2 + 7 * NS_PER_DAY
 
 
-def test_an_organisation_with_a_partition_of_its_own_shares_none() -> None:
-    assert home_of(ACME, 30, NOON_NS, own={ACME}).group == f"30d-{ACME}"
-
-
 def test_the_period_before_is_remembered_for_a_day() -> None:
-    home = home_of(ACME, 30, NOON_NS)
+    home = Places().home_of(ACME, 30, NOON_NS)
     start, _ = period_bounds(home.period)
     assert remembers_previous(home, start + NS_PER_DAY - 1)
     assert not remembers_previous(home, start + NS_PER_DAY)

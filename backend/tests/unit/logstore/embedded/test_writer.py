@@ -18,14 +18,14 @@ from app.logstore.embedded import source
 from app.logstore.embedded.open_writers import MAX_OPEN
 from app.logstore.embedded.reader import EmbeddedReader
 from app.logstore.embedded.writer import EmbeddedWriter
-from app.logstore.partitions import home_of
+from app.logstore.places import OWN, Assignment, Places
 from app.logstore.types import NS_PER_DAY, Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE
 from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record, an_org
 
 JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
-HOME = home_of(ACME, 30, NOON_NS)
+HOME = Places().home_of(ACME, 30, NOON_NS)
 
 _spawn = get_context("spawn")
 
@@ -242,7 +242,8 @@ def test_strange_files_beside_partitions_are_left_alone(tmp_path: Path) -> None:
 
 def test_many_partitions_do_not_stay_open(tmp_path: Path) -> None:
     organisations = [an_org(number) for number in range(MAX_OPEN + 8)]
-    writer = EmbeddedWriter(tmp_path, own=organisations)
+    own = Places((Assignment(30, 0, OWN),))
+    writer = EmbeddedWriter(tmp_path, places=lambda _org_id: own)
     for number, org_id in enumerate(organisations, 1):
         writer.append([a_record(org_id=org_id)], position=at(number))
     open_files = [link for link in Path("/proc/self/fd").iterdir() if _leads_into(link, tmp_path)]
@@ -282,7 +283,7 @@ def test_what_expired_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     page = reader.search(ALICE, plan)
     assert [record.message for record in page.records] == ["long"]
     assert page.skipped == ()
-    assert not (tmp_path / home_of(ACME, 3, NOON_NS).name).exists()
+    assert not (tmp_path / Places().home_of(ACME, 3, NOON_NS).name).exists()
     reader.close()
     writer.close()
 
