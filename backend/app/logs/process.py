@@ -11,6 +11,7 @@ from app.core.clock import SYSTEM_CLOCK
 from app.logs.gate import Gate
 from app.logs.search import LogSearch
 from app.logstore.registry import open_reader
+from app.streams.known_places import known_hidden
 
 _WAITING_PER_RUNNING = 8
 _THREADS_FOR_OTHERS = 8
@@ -29,7 +30,9 @@ def log_search() -> LogSearch:
     with _lock:
         if _Opened.search is None:
             _Opened.search = LogSearch(
-                open_reader(settings.LOG_STORE, settings.LOG_STORE_LOCATION),
+                open_reader(
+                    settings.LOG_STORE, settings.LOG_STORE_LOCATION, hidden=known_hidden()
+                ),
                 clock=SYSTEM_CLOCK,
                 gate=_gate(),
                 cursor_keys=cursor_keys(

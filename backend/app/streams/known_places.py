@@ -10,9 +10,10 @@ import structlog
 from django.db import DatabaseError, close_old_connections
 
 from app.core.clock import SYSTEM_CLOCK, Clock
-from app.core.errors import Unavailable
+from app.core.errors import Broken, Unavailable
 from app.core.ids import OrgId
-from app.logstore.places import Hidden, Places
+from app.logstore.places import LEAD_NS, Hidden, Places
+from app.logstore.types import NS_PER_SECOND
 from app.streams.selectors import everybodys_hidden, everybodys_places
 
 log = structlog.get_logger(__name__)
@@ -75,7 +76,9 @@ class Known(Generic[T]):
 
 
 def known_places(*, held_seconds: float) -> Known[Places]:
-    """A `PlaceDirectory` for a writer."""
+    """A `PlaceDirectory` for a writer, which goes on with what it knows for so long at most."""
+    if held_seconds * NS_PER_SECOND > LEAD_NS / 2:
+        raise Broken("PLACES_HELD_SECONDS: where records go is decided only an hour ahead")
     fresh_seconds = min(_WRITERS_FRESH_SECONDS, held_seconds)
     return Known(
         everybodys_places, Places(), fresh_seconds=fresh_seconds, held_seconds=held_seconds

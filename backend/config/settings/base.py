@@ -31,6 +31,7 @@ BROKER_DIR = DATA_DIR / "broker"
 LOG_STORE, LOG_STORE_LOCATION = log_store_from_env(env, DATA_DIR)
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1)
 JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
+PLACES_HELD_SECONDS = env.seconds("PLACES_HELD_SECONDS", 600.0)
 STREAM_DIRECTORY = "config.stream_directory.StoredStreams"
 JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
 WEB_PARTS = web_parts(env)

@@ -19,6 +19,7 @@ from app.ingest.shipper import NAP_SECONDS, Parts, Shipper, Stop
 from app.journal.journal import Journal
 from app.logstore.interface import Observer
 from app.logstore.registry import open_writer
+from app.streams.known_places import known_places
 
 # Records are many, short-lived and without cycles: the collector need not look at them often.
 GC_THRESHOLDS = (100_000, 20, 50)
@@ -43,7 +44,10 @@ class Command(BaseCommand):
 def _ship(stop: Stop) -> None:
     fault = fault_of(os.environ.get(VARIABLE, ""))
     journal = Journal(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
-    writer = open_writer(settings.LOG_STORE, settings.LOG_STORE_LOCATION, fault=fault)
+    places = known_places(held_seconds=settings.PLACES_HELD_SECONDS)
+    writer = open_writer(
+        settings.LOG_STORE, settings.LOG_STORE_LOCATION, fault=fault, places=places
+    )
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
