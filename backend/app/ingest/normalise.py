@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any
 
-from app.core.ids import uuid_text
+from app.ingest.alike import normalise_alike
 from app.ingest.directory import StreamTarget
+from app.ingest.levels import level_at
 from app.ingest.quarantine import quarantined
 from app.ingest.reading import Unreadable, reader_of
+from app.ingest.sent_ids import digest_of, id_of
 from app.ingest.shapes import Places, Shape, remove_from, shape_of, value_at
 from app.ingest.timestamps import instant_of
+from app.ingest.trace_ids import hex_of
 from app.journal.batch import Batch
 from app.logstore.schema import json_text
 from app.logstore.types import RoutedRecord
-from app.query.levels import LEVEL_BY_WORD, LEVEL_NUMBERS, level_of_number, level_of_word
-
-MAX_ID_BYTES = 512
-_DIGEST_BYTES = 16
-_LOWER_HEX = "0123456789abcdef"
-_ANY_HEX = "0123456789abcdefABCDEF"
-_USUAL_LEVELS = {
-    spelled: (level, LEVEL_NUMBERS[level])
-    for word, level in LEVEL_BY_WORD.items()
-    for spelled in (word, word.upper(), word.capitalize())
-}
-_OTEL_SEVERITY = "severity_number"
-# A run of ids differs in its last eight hex digits only (core.ids.uuid7_run).
-_RUN_DIGITS = 8
-_RUN_MASK = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +34,42 @@ class Normalised:
 
 def normalise(batch: Batch, target: StreamTarget) -> Normalised:
     """One record per line; a line that cannot be read becomes an entry of the quarantine."""
-    made = Normalised([])
-    lines = _Lines(batch, target)
-    add = made.records.append
-    for index, line in enumerate(batch.lines):
-        reason = batch.bad.get(index)
-        if reason is None:
-            try:
-                add(lines.record(index, line))
-                continue
-            except Unreadable as unreadable:
-                reason = unreadable.code
-        made.quarantined[reason] += 1
-        add(quarantined(batch, index, reason=reason))
+    made_ids = batch.made_ids()
+    together = normalise_alike(batch, target, made_ids)
+    made = Normalised([record for record in together if record is not None])
+    if len(made.records) == len(together):
+        return made
+    lines = _Lines(batch, target, made_ids)
+    made.records[:] = [
+        _made_alone(batch, index, lines, made.quarantined) if record is None else record
+        for index, record in enumerate(together)
+    ]
     return made
+
+
+def _made_alone(
+    batch: Batch, index: int, lines: _Lines, quarantined_by_reason: Counter[str]
+) -> RoutedRecord:
+    reason = batch.bad.get(index)
+    if reason is None:
+        try:
+            return lines.record(index, batch.lines[index])
+        except Unreadable as unreadable:
+            reason = unreadable.code
+    quarantined_by_reason[reason] += 1
+    return quarantined(batch, index, reason=reason)
 
 
 class _Lines:
     """What all lines of a batch share, worked out once."""
 
-    def __init__(self, batch: Batch, target: StreamTarget) -> None:
+    def __init__(self, batch: Batch, target: StreamTarget, made_ids: Sequence[str]) -> None:
         self._batch = batch
         self._target = target
+        self._made_ids = made_ids
         self._first_wins = batch.ids is not None
         self._unknown_stream = batch.stream if batch.stream not in ("", target.name) else ""
         self._read = _reader_of(batch)
-        first = batch.first_id & _RUN_MASK
-        is_run = first + len(batch.lines) <= _RUN_MASK
-        self._run_from = first if is_run else None
-        self._run_prefix = uuid_text(batch.first_id)[:-_RUN_DIGITS]
 
     def record(self, index: int, line: bytes) -> RoutedRecord:
         """The record of a line; `Unreadable` when it is none."""
@@ -98,10 +92,10 @@ class _Lines:
             batch.org_id,
             self._target.retention_class,
             self._target.name,
-            self._made_id(index) if sent_id is None else sent_id,
+            self._made_ids[index] if sent_id is None else sent_id,
             sent_id is not None,
             sent_id is not None and self._first_wins,
-            b"" if sent_id is None else blake2b(line, digest_size=_DIGEST_BYTES).digest(),
+            b"" if sent_id is None else digest_of(line),
             batch.received_ns,
             batch.received_ns if timestamp_ns is None else timestamp_ns,
             message,
@@ -116,18 +110,13 @@ class _Lines:
             self._attributes(record, shape, index),
         )
 
-    def _made_id(self, index: int) -> str:
-        if self._run_from is None:
-            return self._batch.id_of(index)
-        return f"{self._run_prefix}{self._run_from + index:08x}"
-
     def _take_id(self, record: dict[str, Any], shape: Shape, index: int) -> str | None:
         ids = self._batch.ids
         if ids is not None:
-            return _id_of(ids[index])
+            return id_of(ids[index])
         if not shape.has_id:
             return None
-        sent_id = _id_of(record["id"])
+        sent_id = id_of(record["id"])
         if sent_id is not None:
             del record["id"]
         return sent_id
@@ -147,7 +136,7 @@ class _Lines:
         if (
             batch.ids is not None
             and batch.ids[index] is not None
-            and _id_of(batch.ids[index]) is None
+            and id_of(batch.ids[index]) is None
         ):
             _add(attributes, "id", batch.ids[index])
         return attributes
@@ -169,20 +158,6 @@ def _reader_of(batch: Batch) -> Callable[[bytes], dict[str, Any]]:
     return read_text
 
 
-def _id_of(value: Any) -> str | None:
-    """The id that a sent value means; `None` when it counts as not sent."""
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    if kind is not str or not value:
-        return None
-    text: str = value
-    # A code point takes four bytes at most.
-    if len(text) > MAX_ID_BYTES // 4 and len(text.encode()) > MAX_ID_BYTES:
-        return None
-    return text
-
-
 def _take_text(record: dict[str, Any], places: Places) -> str | None:
     for place in places:
         # Written out for keys of the record itself: most values lie there.
@@ -201,15 +176,10 @@ def _take_text(record: dict[str, Any], places: Places) -> str | None:
 
 def _take_hex(record: dict[str, Any], places: Places) -> str | None:
     for place in places:
-        value = value_at(record, place)
-        if type(value) is str and value:
-            # Empty when stripped: it has no other characters.
-            if not value.strip(_LOWER_HEX):
-                remove_from(record, place)
-                return value
-            if not value.strip(_ANY_HEX):
-                remove_from(record, place)
-                return value.lower()
+        found = hex_of(value_at(record, place))
+        if found is not None:
+            remove_from(record, place)
+            return found
     return None
 
 
@@ -232,24 +202,11 @@ def _take_timestamp(record: dict[str, Any], places: Places, received_ns: int) ->
 
 def _take_level(record: dict[str, Any], places: Places) -> tuple[str | None, int | None]:
     for place in places:
-        found = _level_of(value_at(record, place), is_otel=place == _OTEL_SEVERITY)
+        found = level_at(place, value_at(record, place))
         if found is not None:
             remove_from(record, place)
             return found
     return None, None
-
-
-def _level_of(value: Any, *, is_otel: bool) -> tuple[str, int] | None:
-    kind = type(value)
-    if kind is str:
-        known = _USUAL_LEVELS.get(value)
-        if known is not None:
-            return known
-        level = level_of_word(value)
-        return None if level is None else (level, LEVEL_NUMBERS[level])
-    if kind is float and value.is_integer():
-        return level_of_number(int(value), is_otel=is_otel)
-    return level_of_number(value, is_otel=is_otel) if kind is int else None
 
 
 def _add(attributes: dict[str, Any], key: str, value: Any) -> None:

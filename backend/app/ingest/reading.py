@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -43,7 +44,7 @@ class Unreadable(Exception):
 def read_record(line: bytes) -> dict[str, Any]:
     """The object of a line; `Unreadable` if there is none. Safe to change, strings are UTF-8."""
     skeleton = line.translate(_SKELETON)
-    if _is_deep(skeleton) or _has_long_numbers(skeleton):
+    if skeleton.count(b"{") > MAX_NESTING or _has_long_numbers(skeleton):
         return read_with_care(line)
     return read_plain(line)
 
@@ -53,20 +54,13 @@ def reader_of(lines: Sequence[bytes]) -> Callable[[bytes], dict[str, Any]]:
     skeleton = b"\n".join(lines).translate(_SKELETON)
     if _has_long_numbers(skeleton):
         return read_record
-    # A line that begins with a bracket has that one for itself: all others may be of one line.
-    begun = skeleton.count(b"\n{") + skeleton.startswith(b"{")
-    return read_nested if _is_deep(skeleton, spread=begun - 1) else read_plain
+    brackets = map(bytes.count, skeleton.split(b"\n"), repeat(b"{"))
+    return read_nested if max(brackets, default=0) > MAX_NESTING else read_plain
 
 
 def _has_long_numbers(skeleton: bytes) -> bool:
     """Whether there may be integers in it that orjson would turn into floats."""
-    return _LONG_RUN in skeleton or _LONG_NEGATIVE in skeleton
-
-
-def _is_deep(skeleton: bytes, *, spread: int = 0) -> bool:
-    """Whether a line may hold more brackets in brackets than can be written again; so many of the
-    brackets are known to be spread over other lines."""
-    return skeleton.count(b"{") > MAX_NESTING + spread
+    return _LONG_NEGATIVE[1:] in skeleton and (_LONG_RUN in skeleton or _LONG_NEGATIVE in skeleton)
 
 
 def read_nested(line: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ UTC; more than nine fraction digits are cut. `None` is everything else, and ever
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,6 +73,39 @@ def instant_of(value: Any, received_ns: int) -> int | None:
     if kind is float:
         return _of_digits(repr(value))
     return None
+
+
+def instants_of(values: Sequence[Any], received_ns: int) -> list[int | None]:
+    """`instant_of` of many values; of those that are written alike in a fraction of the time."""
+    if set(map(type, values)) == {str}:
+        found = _of_one_spelling(values)
+        if found is not None:
+            return found
+    return [instant_of(value, received_ns) for value in values]
+
+
+def _of_one_spelling(texts: Sequence[str]) -> list[int | None] | None:
+    """Instants written like "2023-07-21T12:34:56.123Z", all to the same fraction of a second;
+    `None` when there is any other."""
+    width = len(texts[0])
+    digits = width - 21
+    if not 1 <= digits <= 9 or set(map(len, texts)) != {width}:
+        return None
+    if {text[19 :: width - 20] for text in texts} != {".Z"}:
+        return None
+    fractions = [text[20:-1] for text in texts]
+    together = "".join(fractions)
+    if not together.isdigit() or not together.isascii():
+        return None
+    heads = [text[:19] for text in texts]
+    seconds = {head: _known_seconds.get(head) or _seconds_of(head) for head in set(heads)}
+    if None in seconds.values():
+        return None
+    unit = 10 ** (9 - digits)
+    whole = {head: (second or 0) * NS_PER_SECOND for head, second in seconds.items()}
+    return [
+        whole[head] + int(fraction) * unit for head, fraction in zip(heads, fractions, strict=True)
+    ]
 
 
 def _of_text(text: str, received_ns: int) -> int | None:

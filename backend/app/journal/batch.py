@@ -18,6 +18,9 @@ from app.core.ids import OrgId, uuid_text
 
 VERSION = 1
 _PREFIX = struct.Struct("<BI")
+# A run of ids differs in its last eight hex digits only (core.ids.uuid7_run).
+_RUN_DIGITS = 8
+_RUN_MASK = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Batch:
     def id_of(self, index: int) -> str:
         """The id that is made for a line without one."""
         return uuid_text(self.first_id + index)
+
+    def made_ids(self) -> list[str]:
+        """`id_of` of every line."""
+        first = self.first_id & _RUN_MASK
+        last = first + len(self.lines)
+        if last > _RUN_MASK:
+            return [self.id_of(index) for index in range(len(self.lines))]
+        prefix = uuid_text(self.first_id)[:-_RUN_DIGITS]
+        return [f"{prefix}{number:08x}" for number in range(first, last)]
 
 
 def encode(batch: Batch) -> bytes:
