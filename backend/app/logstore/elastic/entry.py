@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.core.ids import OrgId
 from app.logstore.elastic.document import document_of, key_of, sent_key
-from app.logstore.elastic.known import Known, SentIds
+from app.logstore.elastic.known import Found, SentIds, is_repetition
 from app.logstore.elastic.partition import OrgFields, Partition
 from app.logstore.elastic.sending import Item
 from app.logstore.elastic.shelf import Shelf
@@ -16,14 +16,16 @@ from app.logstore.types import AppendReport, Position, Rejected, RoutedRecord
 
 
 class Entry:
-    """Takes the records of one entry, in order; `items` then has what is new."""
+    """Takes the records of one entry, in order. `items` then has what is new, `doubtful` the records
+    of which only Elasticsearch's answer to others, which wait, says what they are."""
 
     def __init__(self, shelf: Shelf, sent_ids: SentIds, position: Position) -> None:
         self.items: list[Item] = []
+        self.doubtful: list[RoutedRecord] = []
         self._shelf = shelf
         self._sent_ids = sent_ids
         self._position = position
-        self._known: dict[str, Known] = {}
+        self._known: Found = {}
         self._fields: dict[tuple[Home, OrgId], tuple[Partition, OrgFields]] = {}
 
     def take(self, records: Sequence[RoutedRecord]) -> AppendReport:
@@ -52,20 +54,28 @@ class Entry:
 
     def _look_up(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> None:
         """Asks for all sent ids at once, and for the derived ones of those that are another's."""
-        sent = [
-            (record, home) for record, home in zip(records, homes, strict=True) if record.is_sent
-        ]
+        there = self._shelf.existing() if any(record.is_sent for record in records) else set()
+        known_homes: dict[tuple[OrgId, Home, int], list[str]] = {}
+        sent: list[tuple[RoutedRecord, list[str]]] = []
+        for record, home in zip(records, homes, strict=True):
+            if not record.is_sent:
+                continue
+            place = record.org_id, home, record.observed_ns
+            indices = known_homes.get(place)
+            if indices is None:
+                named = self._shelf.remembering(record, home)
+                indices = known_homes[place] = [name for name in named if name in there]
+            sent.append((record, indices))
         if not sent:
             return
-        existing = self._shelf.existing()
-        self._known = self._sent_ids.look_up(sent, existing)
-        others = [(renamed(record), home) for record, home in sent if self._may_be_other(record)]
+        self._known = self._sent_ids.look_up(sent)
+        others = [(renamed(record), names) for record, names in sent if self._is_other(record)]
         if others:
-            self._known |= self._sent_ids.look_up(others, existing)
+            self._known |= self._sent_ids.look_up(others)
 
-    def _may_be_other(self, record: RoutedRecord) -> bool:
+    def _is_other(self, record: RoutedRecord) -> bool:
         known = self._known.get(sent_key(record.org_id, record.id))
-        return known is not None and not record.first_wins and known.digest != record.digest
+        return known is not None and not is_repetition(record, known)
 
     def _take(self, record: RoutedRecord, home: Home) -> bool:
         """Whether the record was new."""
@@ -75,32 +85,48 @@ class Entry:
             self._sent_ids.note(record, key)
             return True
         key = sent_key(record.org_id, record.id)
-        known = self._what_is_known(record, key)
-        if known is not None:
-            if record.first_wins or known.digest == record.digest:
-                return False
-            record = renamed(record)
-            key = sent_key(record.org_id, record.id)
-            if self._what_is_known(record, key) is not None:
-                return False
-        self._add(record, home, key)
-        self._sent_ids.note(record, key)
+        there = self._known.get(key)
+        waiting = self._sent_ids.find_waiting(record, key)
+        if there is None and waiting is None:
+            self._add(record, home, key)
+            self._sent_ids.note(record, key)
+            return True
+        if is_repetition(record, [*(there or ()), *([] if waiting is None else [waiting])]):
+            return False
+        other = renamed(record)
+        return self._take_other(record, other, home, is_certain=there is not None)
+
+    def _take_other(
+        self, record: RoutedRecord, other: RoutedRecord, home: Home, *, is_certain: bool
+    ) -> bool:
+        """Takes a record whose id belongs to another one: under a derived id, but only when that
+        other one is in Elasticsearch. What only waits may yet lose its id to a record that a second
+        shipper sends, which may be this very one: it would then be stored under both ids."""
+        key = sent_key(other.org_id, other.id)
+        if key in self._known or self._sent_ids.find_waiting(other, key) is not None:
+            return False
+        if is_certain:
+            self._add(other, home, key)
+        else:
+            self._check(record, home)
+            self.doubtful.append(record)
+        self._sent_ids.note(other, key)
         return True
 
-    def _what_is_known(self, record: RoutedRecord, key: str) -> Known | None:
-        known = self._sent_ids.find_waiting(record, key)
-        return self._known.get(key) if known is None else known
+    def _check(self, record: RoutedRecord, home: Home) -> None:
+        """Raises for a record that cannot be written."""
+        document_of(record, self._fields_of(record.org_id, home)[1])
 
     def _add(self, record: RoutedRecord, home: Home, key: str) -> None:
-        found = self._fields.get((home, record.org_id))
+        partition, fields = self._fields_of(record.org_id, home)
+        self.items.append(item_of(record, partition.index, key, fields, self._position))
+
+    def _fields_of(self, org_id: OrgId, home: Home) -> tuple[Partition, OrgFields]:
+        found = self._fields.get((home, org_id))
         if found is None:
             partition = self._shelf.get(home)
-            found = self._fields[home, record.org_id] = (
-                partition,
-                partition.fields_of(record.org_id),
-            )
-        partition, fields = found
-        self.items.append(item_of(record, partition.index, key, fields, self._position))
+            found = self._fields[home, org_id] = partition, partition.fields_of(org_id)
+        return found
 
 
 def item_of(

@@ -8,19 +8,32 @@ from typing import Any, NamedTuple
 from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import is_made, made_key, sent_key
-from app.logstore.elastic.names import index_of, org_tag
+from app.logstore.elastic.names import home_of_index, org_tag
 from app.logstore.identity import REMEMBERED_NS
-from app.logstore.partitions import Home, period_of, previous, remembers_previous
-from app.logstore.types import HIDDEN_STREAM_PREFIX, RETENTION_CLASSES, RoutedRecord
+from app.logstore.partitions import period_of
+from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord
 
 _AT_ONCE = 5_000
 
 
 class Known(NamedTuple):
-    """A record that has the id: the digest of its bytes, and when it was received."""
+    """A record that has the id: the digest of its bytes, when it was received, and where it is."""
 
     digest: bytes
     observed_ns: int
+    place: str = ""  # its index
+
+
+class Question(NamedTuple):
+    """A document that may have a record's id."""
+
+    place: str  # an index
+    key: str
+    record: RoutedRecord
+
+
+# By `sent_key` all that is known under the id: more than one only near the border of periods.
+Found = dict[str, list[Known]]
 
 
 class SentIds:
@@ -56,71 +69,81 @@ class SentIds:
         self.waiting.clear()
         self.waiting_made.clear()
 
-    def look_up(
-        self, records: Sequence[tuple[RoutedRecord, Home]], existing: Iterable[str]
-    ) -> dict[str, Known]:
-        """By `sent_key`, what Elasticsearch knows of the records' ids."""
-        there = set(existing)
-        asked: list[tuple[dict[str, Any], RoutedRecord, bool]] = []
-        homes: dict[tuple[Home, int], list[str]] = {}
-        for record, home in records:
-            candidates = homes.get((home, record.observed_ns))
-            if candidates is None:
-                candidates = [
-                    name
-                    for name in _remembering(self._cluster.prefix, home, record.observed_ns)
-                    if name in there
-                ]
-                homes[home, record.observed_ns] = candidates
-            keys = [sent_key(record.org_id, record.id)]
-            if is_made(record.id):
-                keys.append(made_key(record.id))
-            own = index_of(self._cluster.prefix, home)
-            asked += [
-                ({"_index": name, "_id": key}, record, name == own)
-                for name in candidates
-                for key in keys
+    def look_up(self, asked: Iterable[tuple[RoutedRecord, Iterable[str]]]) -> Found:
+        """What Elasticsearch knows of the records' ids, each in the indices that it comes with."""
+        return self.ask(
+            [
+                Question(index, key, record)
+                for record, indices in asked
+                for index in indices
+                for key in _keys_of(record)
             ]
-        found: dict[str, Known] = {}
+        )
+
+    def ask(self, asked: Sequence[Question]) -> Found:
+        """What is known of just these; as it is this moment, also what no search sees yet."""
+        found: Found = {}
         for start in range(0, len(asked), _AT_ONCE):
-            self._ask(asked[start : start + _AT_ONCE], found)
+            part = asked[start : start + _AT_ONCE]
+            answer = self._cluster.call(
+                "POST",
+                "/_mget",
+                body={"docs": [{"_index": one.place, "_id": one.key} for one in part]},
+                params={"_source_includes": "digest,observed,org"},
+            )
+            for document, one in zip(answer["docs"], part, strict=True):
+                if document.get("found"):
+                    self._take(one, document["_source"], found)
         return found
 
-    def _ask(
-        self, asked: Sequence[tuple[dict[str, Any], RoutedRecord, bool]], found: dict[str, Known]
-    ) -> None:
-        answer = self._cluster.call(
-            "POST",
-            "/_mget",
-            body={"docs": [one for one, _, _ in asked]},
-            params={"_source_includes": "digest,observed,org"},
-        )
-        for document, (_, record, is_own) in zip(answer["docs"], asked, strict=True):
-            if not document.get("found") or not _is_of(document["_source"], record.org_id):
-                continue
-            known = _known(document["_source"])
-            if is_own or record.observed_ns - known.observed_ns <= REMEMBERED_NS:
-                found[sent_key(record.org_id, record.id)] = known
+    def _take(self, one: Question, source: Mapping[str, Any], found: Found) -> None:
+        record = one.record
+        if not _is_of(source, record.org_id):
+            return
+        known = Known(bytes.fromhex(source.get("digest", "")), source["observed"], one.place)
+        if is_remembered(known, record) or _is_same_period(one.place, record, self._cluster.prefix):
+            found.setdefault(sent_key(record.org_id, record.id), []).append(known)
 
-    def digest_of(self, index: str, key: str) -> bytes | None:
-        """The digest of the record under an `_id`."""
-        body = {"docs": [{"_index": index, "_id": key}]}
-        (document,) = self._cluster.call("POST", "/_mget", body=body)["docs"]
-        return _known(document["_source"]).digest if document.get("found") else None
+    def digests_of(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """The digests of the records at these places (index, `_id`)."""
+        digests: list[bytes | None] = []
+        for start in range(0, len(places), _AT_ONCE):
+            part = places[start : start + _AT_ONCE]
+            answer = self._cluster.call(
+                "POST",
+                "/_mget",
+                body={"docs": [{"_index": index, "_id": key} for index, key in part]},
+                params={"_source_includes": "digest"},
+            )
+            digests += [
+                bytes.fromhex(one["_source"].get("digest", "")) if one.get("found") else None
+                for one in answer["docs"]
+            ]
+        return digests
 
 
-def _known(source: Mapping[str, Any]) -> Known:
-    return Known(bytes.fromhex(source.get("digest", "")), source["observed"])
+def is_repetition(record: RoutedRecord, known: Sequence[Known]) -> bool:
+    """Whether a record with a sent id is what is there already."""
+    return any(record.first_wins or one.digest == record.digest for one in known)
+
+
+def is_remembered(known: Known, record: RoutedRecord) -> bool:
+    """Whether the two were received so close to each other that one can repeat the other."""
+    return abs(record.observed_ns - known.observed_ns) <= REMEMBERED_NS
+
+
+def _keys_of(record: RoutedRecord) -> list[str]:
+    key = sent_key(record.org_id, record.id)
+    return [key, made_key(record.id)] if is_made(record.id) else [key]
+
+
+def _is_same_period(index: str, record: RoutedRecord, prefix: str) -> bool:
+    home = home_of_index(prefix, index)
+    return home is not None and (
+        home.retention_class == record.retention_class
+        and home.period == period_of(home.retention_class, record.observed_ns)
+    )
 
 
 def _is_of(source: Mapping[str, Any], org_id: OrgId) -> bool:
     return source["org"] in {org_tag(org_id, ""), org_tag(org_id, HIDDEN_STREAM_PREFIX)}
-
-
-def _remembering(prefix: str, home: Home, observed_ns: int) -> list[str]:
-    """The partitions in which a sent id may be known at this receive time, of any class."""
-    homes = [home]
-    for days in RETENTION_CLASSES:
-        one = Home(days, home.pool, period_of(days, observed_ns))
-        homes += [one, previous(one)] if remembers_previous(one, observed_ns) else [one]
-    return [index_of(prefix, one) for one in dict.fromkeys(homes)]

@@ -3,21 +3,39 @@
 A lane belongs to one index (an operator's block, a disk that is full, a shard on no node). What is
 in it is in the journal too: `LogWriter.commit` names the first entry that has a record in a lane, and
 from there on nothing is trimmed. Entries behind it are stored and seen as ever. A lane is tried again
-at commits, with growing pauses of its own. Together lanes are bounded in bytes; when they are full no
-entry is taken any more until an index has taken its records, and the journal keeps what comes.
+at commits with a few of its records, with growing pauses of its own.
+
+Lanes together are bounded in bytes. What does not fit is let go, but not forgotten: its entry stays
+in the journal like the others, and is appended again once its index has taken the lane's records.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from app.core.clock import SYSTEM_CLOCK
+from app.logstore.elastic import metrics
 from app.logstore.elastic.sending import Item
 from app.logstore.types import Position
 
 MAX_BYTES = 64 << 20
 _FIRST_NAP_SECONDS = 0.5
 _LONGEST_NAP_SECONDS = 30.0
+_TRIED_ITEMS = 100
+_TRIED_BYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a lane looks like from outside."""
+
+    index: str
+    reason: str
+    since_ns: int
+    records: int
+    bytes: int
 
 
 class Lane:
@@ -25,6 +43,11 @@ class Lane:
 
     def __init__(self, now: float) -> None:
         self.items: list[Item] = []
+        self.reason = ""
+        self.since_ns = SYSTEM_CLOCK.now_ns()
+        # The first entry of each journal that was let go, and how many records that were.
+        self.let_go: dict[str, Position] = {}
+        self.records_let_go = 0
         self._nap = _FIRST_NAP_SECONDS
         self._due = now + self._nap
 
@@ -37,52 +60,84 @@ class Lane:
         self._nap = min(_LONGEST_NAP_SECONDS, self._nap * 2)
         self._due = now + self._nap * random.uniform(0.5, 1.0)  # noqa: S311 — no secret
 
+    def first(self) -> list[Item]:
+        """A few of the records, enough to see whether the index takes them."""
+        chosen: list[Item] = []
+        left = _TRIED_BYTES
+        for item in self.items[:_TRIED_ITEMS]:
+            left -= len(item.lines)
+            if chosen and left < 0:
+                break
+            chosen.append(item)
+        return chosen
+
 
 class Lanes:
     """All lanes of a shipper."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._lanes: dict[str, Lane] = {}
+        self._max_bytes = max_bytes
         self._bytes = 0
 
     def __contains__(self, index: str) -> bool:
         return index in self._lanes
 
     @property
-    def is_full(self) -> bool:
-        """Whether no more records may come."""
-        return self._bytes >= MAX_BYTES
+    def waiting(self) -> tuple[Waiting, ...]:
+        """The indices that refuse, and what waits for them."""
+        return tuple(
+            Waiting(
+                index,
+                lane.reason,
+                lane.since_ns,
+                len(lane.items) + lane.records_let_go,
+                sum(len(item.lines) for item in lane.items),
+            )
+            for index, lane in sorted(self._lanes.items())
+        )
 
-    @property
-    def indices(self) -> tuple[str, ...]:
-        """The indices that refuse."""
-        return tuple(sorted(self._lanes))
-
-    def add(self, items: Iterable[Item], now: float) -> None:
-        """Takes records whose index refuses."""
+    def add(self, items: Iterable[Item], now: float, *, reason: str = "") -> None:
+        """Takes records whose index refuses, and lets go of those for which there is no room."""
         for item in items:
-            self._lanes.setdefault(item.index, Lane(now)).items.append(item)
-            self._bytes += len(item.lines)
+            lane = self._lane(item.index, now)
+            lane.reason = reason or lane.reason
+            if self._bytes + len(item.lines) > self._max_bytes:
+                self.let_go(item.index, item.position, now)
+            else:
+                lane.items.append(item)
+                self._bytes += len(item.lines)
 
-    def take_due(self, now: float, *, everything: bool = False) -> list[Item]:
-        """What is to be tried again; it comes back through `failed` or is stored."""
-        due = [index for index, lane in self._lanes.items() if everything or lane.is_due(now)]
-        taken: list[Item] = []
-        for index in due:
-            taken += self._lanes[index].items
-            self._lanes[index].items = []
-        self._bytes -= sum(len(item.lines) for item in taken)
-        return taken
+    def let_go(self, index: str, position: Position, now: float) -> None:
+        """A record of this entry is not kept; it waits for this index all the same."""
+        lane = self._lane(index, now)
+        known = lane.let_go.get(position.journal, position)
+        lane.let_go[position.journal] = min(known, position)
+        lane.records_let_go += 1
+        metrics.LET_GO.inc()
 
-    def failed(self, items: Sequence[Item], now: float) -> None:
-        """These were tried and refused again."""
-        self.add(items, now)
-        for index in {item.index for item in items}:
+    def due(self, now: float) -> list[str]:
+        """The indices that are to be tried again."""
+        return [index for index, lane in self._lanes.items() if lane.is_due(now)]
+
+    def first_of(self, index: str) -> list[Item]:
+        """Records to try an index with; they stay here."""
+        return self._lanes[index].first()
+
+    def failed(self, index: str, now: float) -> None:
+        """The index was tried and refuses still."""
+        if index in self._lanes:
             self._lanes[index].failed(now)
 
-    def forget_empty(self) -> None:
-        """Lets go of the lanes whose index took everything."""
-        self._lanes = {index: lane for index, lane in self._lanes.items() if lane.items}
+    def opened(self, index: str) -> tuple[list[Item], bool]:
+        """The index takes records again: what waited for it, and whether more was let go."""
+        lane = self._lanes.pop(index)
+        self._bytes -= sum(len(item.lines) for item in lane.items)
+        return lane.items, bool(lane.let_go)
+
+    def index_of(self, key: str) -> str | None:
+        """The index that the record of an `_id` waits for, if it waits here."""
+        return next((item.index for item in self.items() if item.key == key), None)
 
     def clear(self) -> None:
         """Drops everything: it will be appended again."""
@@ -90,11 +145,19 @@ class Lanes:
         self._bytes = 0
 
     def items(self) -> Iterator[Item]:
-        """Everything that waits."""
+        """Everything that is kept."""
         for lane in self._lanes.values():
             yield from lane.items
 
     def first(self, journal: str) -> Position | None:
-        """The first entry of a journal that has a record here."""
+        """The first entry of a journal that has a record here, or one that was let go."""
         waiting = [item.position for item in self.items() if item.position.journal == journal]
+        lanes = self._lanes.values()
+        waiting += [lane.let_go[journal] for lane in lanes if journal in lane.let_go]
         return min(waiting, default=None)
+
+    def _lane(self, index: str, now: float) -> Lane:
+        lane = self._lanes.get(index)
+        if lane is None:
+            lane = self._lanes[index] = Lane(now)
+        return lane

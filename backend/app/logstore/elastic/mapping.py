@@ -82,10 +82,12 @@ POSITIONS_INDEX: dict[str, Any] = {
 
 
 def template(prefix: str) -> dict[str, Any]:
-    """The template behind every partition, should an index be made by its first record."""
+    """The template behind every partition: none is made by its first record, which would leave it
+    without the fields that its shipper has decided on."""
     return {
         "index_patterns": [f"{prefix}-*d-*"],
         "priority": 500,
+        "allow_auto_create": False,
         "template": {"settings": SETTINGS, "mappings": MAPPINGS},
     }
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from app.core.errors import Unavailable
+from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import key_of
-from app.logstore.elastic.entry import item_of
+from app.logstore.elastic.entry import Entry, item_of
 from app.logstore.elastic.known import SentIds
-from app.logstore.elastic.lanes import Lanes
-from app.logstore.elastic.refused import quarantined
-from app.logstore.elastic.sending import BatchSize, Fate, Item, Sent, send
+from app.logstore.elastic.lanes import Lanes, Waiting
+from app.logstore.elastic.late import LateRepetitions
+from app.logstore.elastic.refused import cut, quarantined
+from app.logstore.elastic.sending import BatchSize, Fate, Form, Item, Sent, send
 from app.logstore.elastic.shelf import Shelf
 from app.logstore.identity import renamed
 from app.logstore.types import Position, RoutedRecord
@@ -22,59 +24,72 @@ from app.logstore.types import Position, RoutedRecord
 # Requests under way at once; one more batch may be in the making.
 _REQUESTS = 2
 # An item that comes back changed (renamed, its index made anew) is sent so often.
-_ROUNDS = 4
+_ROUNDS = 6
 
 
 class Outbox:
     """Used by one thread of a shipper; only whole requests run in others."""
 
     def __init__(
-        self, cluster: Cluster, shelf: Shelf, sent_ids: SentIds, patience_seconds: float
+        self,
+        cluster: Cluster,
+        shelf: Shelf,
+        sent_ids: SentIds,
+        *,
+        patience_seconds: float,
+        lanes: Lanes,
     ) -> None:
         self._cluster = cluster
         self._shelf = shelf
         self._sent_ids = sent_ids
         self._patience_seconds = patience_seconds
         self._size = BatchSize()
-        self._lanes = Lanes()
+        self._lanes = lanes
         self._waiting: list[Item] = []
         self._waiting_bytes = 0
+        # Which id these get depends on what becomes of others that wait.
+        self._doubtful: list[tuple[RoutedRecord, Position]] = []
         self._under_way: deque[Future[Sent]] = deque()
+        self._tries: dict[str, Future[Sent]] = {}
+        self._late = LateRepetitions(cluster, shelf, sent_ids)
         self._touched: set[str] = set()
+        # Lanes are tried beside whatever else is sent: a shard on no node takes a second to say so.
         self._pool = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="elastic-bulk")
+        self._lane_pool = ThreadPoolExecutor(1, thread_name_prefix="elastic-lane")
+        self.has_let_go = False
 
     @property
-    def refusing(self) -> tuple[str, ...]:
+    def refusing(self) -> tuple[Waiting, ...]:
         """The indices that have a lane."""
-        return self._lanes.indices
+        return self._lanes.waiting
+
+    @property
+    def indices(self) -> set[str]:
+        """The indices that records wait for."""
+        return {item.index for item in (*self._waiting, *self._lanes.items())}
 
     def first_held(self, journal: str) -> Position | None:
         """The first entry of a journal that has a record in a lane."""
         return self._lanes.first(journal)
 
-    def refuse_when_full(self) -> None:
-        """Raises `Unavailable` while lanes are full, after trying them once more."""
-        if self._lanes.is_full:
-            self._try_lanes()
-        if self._lanes.is_full:
-            names = ", ".join(self._lanes.indices)
-            raise Unavailable(f"too many records wait for partitions that refuse: {names}")
-
-    def add(self, items: Sequence[Item]) -> None:
+    def add(self, entry: Entry, position: Position) -> None:
         """Takes records; sends what makes a whole batch."""
-        for item in items:
-            self._waiting.append(item)
-            self._waiting_bytes += len(item.lines)
-            if self._waiting_bytes >= self._size.bytes:
-                self._send_waiting()
+        self._doubtful += [(record, position) for record in entry.doubtful]
+        for item in entry.items:
+            self._put(item)
 
     def flush(self) -> None:
-        """Sends everything and waits until it is stored or in a lane."""
+        """Sends everything and waits until it is stored or in a lane.
+
+        `has_let_go` afterwards: an index is back of which not all that waited was kept.
+        """
+        self._open_lanes()
         self._try_lanes()
-        self._send_waiting()
-        while self._under_way:
-            self._settle(self._under_way.popleft().result())
-        self._lanes.forget_empty()
+        self._settle_all()
+        while self._doubtful:
+            self._decide()
+            self._settle_all()
+        self._touched |= self._late.remove()
 
     def refresh(self) -> None:
         """Makes everything that was stored visible."""
@@ -85,21 +100,54 @@ class Outbox:
                 params={"ignore_unavailable": "true"},
             )
             self._touched.clear()
-        self._sent_ids.forget_waiting()
-        for item in self._lanes.items():
-            self._sent_ids.note(item.record, item.key)
 
     def drop(self) -> None:
         """Lets go of everything; requests under way are waited for, so that none comes late."""
         self._waiting, self._waiting_bytes = [], 0
-        while self._under_way:
-            self._under_way.popleft().exception()
+        self._doubtful.clear()
+        for under_way in (*self._under_way, *self._tries.values()):
+            under_way.exception()
+        self._under_way.clear()
+        self._tries.clear()
         self._lanes.clear()
+        self._late.forget()
         self._sent_ids.forget_waiting()
+        self._shelf.forget_listing()
+        self.has_let_go = False
 
     def close(self) -> None:
         """Ends the threads."""
         self._pool.shutdown()
+        self._lane_pool.shutdown()
+
+    def _put(self, item: Item) -> None:
+        self._waiting.append(item)
+        self._waiting_bytes += len(item.lines)
+        if self._waiting_bytes >= self._size.bytes:
+            self._send_waiting()
+
+    def _settle_all(self) -> None:
+        self._send_waiting()
+        while self._under_way:
+            self._settle(self._under_way.popleft().result())
+        self._sent_ids.forget_waiting()
+        for item in self._lanes.items():
+            self._sent_ids.note(item.record, item.key)
+
+    def _decide(self) -> None:
+        """Takes what was doubtful once more, now that what it depended on is stored or in a lane."""
+        doubtful, self._doubtful = self._doubtful, []
+        for record, position in doubtful:
+            entry = Entry(self._shelf, self._sent_ids, position)
+            entry.take([record])
+            for item in entry.items:
+                self._put(item)
+            for again in entry.doubtful:
+                base = self._lanes.index_of(key_of(again))
+                if base is None:
+                    self._doubtful.append((again, position))
+                else:
+                    self._lanes.let_go(base, position, time.monotonic())
 
     def _send_waiting(self) -> None:
         items, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -118,72 +166,123 @@ class Outbox:
 
     def _prepared(self, items: Sequence[Item]) -> list[Item]:
         """Those whose index has the mapping for them; the others go into a lane."""
-        closed: set[str] = set()
+        closed: dict[str, str] = {}
+        outdated: set[str] = set()
         for index in {item.index for item in items}:
+            try:
+                if not self._shelf.find(index).prepare():
+                    outdated.add(index)
+            except Unavailable as error:
+                closed[index] = error.detail
+        now = time.monotonic()
+        for index, why in closed.items():
+            self._lanes.add((one for one in items if one.index == index), now, reason=why)
+        return [
+            self._rewritten(item) if item.index in outdated else item
+            for item in items
+            if item.index not in closed
+        ]
+
+    def _try_lanes(self) -> None:
+        """Sends a few records of each lane whose turn it is; the next call of all looks what came."""
+        now = time.monotonic()
+        for index in self._lanes.due(now):
+            if index in self._tries:
+                continue
             try:
                 self._shelf.find(index).prepare()
             except Unavailable:
-                closed.add(index)
-        if closed:
-            self._lanes.add((one for one in items if one.index in closed), time.monotonic())
-        return [item for item in items if item.index not in closed]
+                self._lanes.failed(index, now)
+                continue
+            tried = [self._rewritten(item) for item in self._lanes.first_of(index)]
+            self._tries[index] = self._lane_pool.submit(
+                send, self._cluster, tried, self._size, patience_seconds=0.0
+            )
 
-    def _try_lanes(self) -> None:
-        now = time.monotonic()
-        due = self._prepared(self._lanes.take_due(now))
-        if due:
-            self._settle(self._send(due), is_lane=True)
-        self._lanes.forget_empty()
+    def _open_lanes(self) -> None:
+        """Looks at the tries that have ended: a lane whose index took records is sent as a whole."""
+        for index, tried in list(self._tries.items()):
+            if not tried.done():
+                continue
+            del self._tries[index]
+            if not {Fate.REFUSED, Fate.BUSY}.isdisjoint(tried.result().fates):
+                self._lanes.failed(index, time.monotonic())
+                continue
+            # What was tried is sent once more: it meets itself, and is sorted like all else.
+            items, was_let_go = self._lanes.opened(index)
+            self.has_let_go = self.has_let_go or was_let_go
+            for item in items:
+                self._put(self._rewritten(item))
 
-    def _settle(self, sent: Sent, *, is_lane: bool = False) -> None:
+    def _settle(self, sent: Sent) -> None:
         """Sorts the records of a request by their fate, sending again what has changed."""
         for _ in range(_ROUNDS):
-            now = time.monotonic()
-            self._touched.update(item.index for item in sent.those(Fate.STORED))
-            refused = sent.those(Fate.REFUSED)
-            if refused and is_lane:
-                self._lanes.failed(refused, now)
-            elif refused:
-                self._lanes.add(refused, now)
-            if Fate.BUSY in sent.fates:
+            stored = sent.those(Fate.STORED)
+            self._late.note(stored)
+            self._touched.update(item.index for item in (*stored, *sent.those(Fate.THERE)))
+            metrics.REQUESTS.labels("busy" if sent.is_all_busy else "answered").inc()
+            if sent.is_all_busy:
                 raise Unavailable("the log store is busy or cannot be reached")
+            self._hold([*sent.those(Fate.REFUSED), *sent.those(Fate.BUSY)], sent)
             again = self._prepared(self._changed(sent))
             if not again:
                 return
             sent = self._send(again)
         raise Unavailable("records came back too often")
 
+    def _hold(self, items: Iterable[Item], sent: Sent) -> None:
+        now = time.monotonic()
+        for item in items:
+            self._lanes.add([item], now, reason=sent.detail_of(item))
+
     def _changed(self, sent: Sent) -> list[Item]:
         """What is sent again: renamed, into an index made anew, or as an entry of quarantine."""
-        changed = [one for item in sent.those(Fate.THERE) if (one := self._if_another(item))]
+        changed = self._others(sent.those(Fate.THERE))
         gone = sent.those(Fate.GONE)
         for index in {item.index for item in gone}:
             self._shelf.forget(index)
-        changed += [self._made_again(item) for item in gone]
-        for place, fate in enumerate(sent.fates):
-            if fate is Fate.REJECTED:
-                changed.append(self._quarantined(sent.items[place], sent.details.get(place, "")))
+        changed += gone
+        for item in sent.those(Fate.REJECTED):
+            detail = sent.detail_of(item)
+            if item.form is Form.CUT:
+                # Not about the record any more: its quarantine takes nothing.
+                self._lanes.add([item], time.monotonic(), reason=detail)
+            else:
+                changed.append(self._quarantined(item, detail))
         return changed
 
-    def _if_another(self, item: Item) -> Item | None:
-        """The record under its derived id, if what is there is another one."""
-        record = item.record
-        if not record.is_sent or record.first_wins:
-            return None
-        if self._sent_ids.digest_of(item.index, item.key) in {record.digest, None}:
-            return None
-        other = renamed(record)
-        return self._item(other._replace(first_wins=True), item.index, item.position)
+    def _others(self, items: Sequence[Item]) -> list[Item]:
+        """The records under their derived id whose `_id` belongs to another one."""
+        asked = [one for one in items if one.record.is_sent]
+        digests = self._sent_ids.digests_of([(one.index, one.key) for one in asked])
+        others = []
+        for item, digest in zip(asked, digests, strict=True):
+            if digest == item.record.digest:
+                self._late.note([item])
+            elif digest is None:
+                others.append(item)  # it went as we looked
+            elif not item.record.first_wins:
+                other = renamed(item.record)._replace(first_wins=True)
+                others.append(self._item(other, item.index, item.position))
+        return others
 
-    def _made_again(self, item: Item) -> Item:
-        home = self._shelf.home_of(item.record)
-        return self._item(item.record, self._shelf.get(home).index, item.position)
+    def _rewritten(self, item: Item) -> Item:
+        """The same, for the mapping as it is now."""
+        return self._item(item.record, item.index, item.position, item.form)
 
     def _quarantined(self, item: Item, detail: str) -> Item:
-        entry = quarantined(item.record, detail)
-        home = self._shelf.home_of(entry)
-        return self._item(entry, self._shelf.get(home).index, item.position)
+        if item.form is Form.RECORD:
+            metrics.QUARANTINED.inc()
+            entry, form = quarantined(item.record, detail), Form.QUARANTINED
+        else:
+            entry, form = cut(item.record), Form.CUT
+        index = self._shelf.get(self._shelf.home_of(entry)).index
+        return self._item(entry, index, item.position, form)
 
-    def _item(self, record: RoutedRecord, index: str, position: Position) -> Item:
+    def _item(
+        self, record: RoutedRecord, index: str, position: Position, form: Form = Form.RECORD
+    ) -> Item:
         fields = self._shelf.find(index).fields_of(record.org_id)
-        return item_of(record, index, key_of(record), fields, position)
+        item = item_of(record, index, key_of(record), fields, position)
+        item.form = form
+        return item

@@ -10,11 +10,13 @@ on one side and in its field on the other, and every filter asks both.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import orjson
+import structlog
 
-from app.core.errors import Unavailable
+from app.core.errors import Broken, Unavailable
 from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Answer, Cluster, Missing
 from app.logstore.elastic.mapping import (
@@ -26,11 +28,17 @@ from app.logstore.elastic.mapping import (
     attribute_mappings,
 )
 from app.logstore.elastic.names import field_names, index_of, org_tag
+from app.logstore.elastic.sending import SHARD_PATIENCE
 from app.logstore.partitions import Home
 from app.logstore.places import is_shared
 from app.logstore.types import HIDDEN_STREAM_PREFIX
 
+log = structlog.get_logger(__name__)
+
 _CONFLICT = 409
+_NOT_FOUND = 404
+# A catalogue that could not be read is asked again after so long.
+_BLIND_SECONDS = 1.0
 # Paths beyond the budget are not remembered without end: a sender may make one for every record.
 _REMEMBERED_PATHS = 20_000
 
@@ -76,6 +84,22 @@ class OrgFields:
         """Another shipper has mapped this path."""
         self.names[path] = field_names(path)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether its budget is spent."""
+        return 0 < self._budget <= self.slots + len(self.added)
+
+    def begin_anew(self) -> None:
+        """The catalogue is gone: all of it has to be written again."""
+        self.added = [path for path, names in self.names.items() if names is not None]
+        self.slots = 0
+
+    def unmap(self, unmapped: frozenset[str]) -> None:
+        """These fields cannot be mapped: the values of their paths go to `rest`."""
+        for path, names in self.names.items():
+            if names is not None and not unmapped.isdisjoint(names):
+                self.names[path] = None
+
 
 class Partition:
     """Used by one thread of a shipper."""
@@ -89,11 +113,18 @@ class Partition:
         self._cluster = cluster
         self._orgs: dict[OrgId, OrgFields] = {}
         self._is_made = False
+        self._is_refused = False
+        self._blind_until = 0.0
 
     @property
     def has_room(self) -> bool:
         """Whether the partition as a whole may have more fields."""
-        return len(self.mapped) + len(self.wanted) < PARTITION_FIELDS
+        return not self._is_refused and len(self.mapped) + len(self.wanted) < PARTITION_FIELDS
+
+    @property
+    def full_budgets(self) -> int:
+        """How many organisations have spent their budget of fields here."""
+        return sum(fields.is_full for fields in self._orgs.values())
 
     @property
     def is_busy(self) -> bool:
@@ -103,39 +134,80 @@ class Partition:
     def fields_of(self, org_id: OrgId) -> OrgFields:
         """The fields of one organisation, read from the catalogue the first time."""
         known = self._orgs.get(org_id)
-        if known is None:
+        if known is not None:
+            return known
+        if time.monotonic() >= self._blind_until:
             try:
                 paths = self._catalogued(org_id)
             except Unavailable:
-                # Values then go to `rest`, which is as good for every filter.
-                return OrgFields(self, org_id, (), is_closed=True)
-            known = self._orgs[org_id] = OrgFields(self, org_id, paths)
-        return known
+                self._blind_until = time.monotonic() + _BLIND_SECONDS
+            else:
+                known = self._orgs[org_id] = OrgFields(self, org_id, paths)
+                return known
+        # Values then go to `rest`, which is as good for every filter.
+        return OrgFields(self, org_id, (), is_closed=True)
 
     def make(self) -> None:
         """Makes the index with its mapping, if it is not there."""
         if self._is_made:
             return
-        self._cluster.create(self.index, {"settings": SETTINGS, "mappings": MAPPINGS})
-        answer = self._cluster.call("GET", f"/{self.index}/_mapping")
+        try:
+            self._cluster.create(self.index, {"settings": SETTINGS, "mappings": MAPPINGS})
+            answer = self._cluster.call("GET", f"/{self.index}/_mapping")
+        except Missing as error:
+            raise Unavailable("a partition was deleted as it was made") from error
+        except Broken as error:  # too many shards, a template or a policy of somebody else
+            raise Unavailable(f"a partition cannot be made: {error.detail}") from error
         properties = answer[self.index]["mappings"]["properties"]
         self.mapped = {name for name in properties if name.startswith("attr.")}
         self._is_made = True
 
-    def prepare(self) -> None:
+    def begin_anew(self) -> None:
+        """The index is gone: it is made again with every field that was decided on, so that records
+        on their way fit it as they are."""
+        self._is_made = False
+        self.wanted = {**dict.fromkeys(self.mapped), **self.wanted}
+        self.mapped = set()
+        for fields in self._orgs.values():
+            fields.begin_anew()
+
+    def prepare(self) -> bool:
         """Writes down what was decided since the last call, the catalogue before the mapping.
 
-        `Unavailable`: it is all kept, for the next call.
+        Whether it is mapped: else these values belong into `rest`, and the records have to be
+        written again. `Unavailable`: it is all kept, for the next call.
         """
+        try:
+            return self._prepare()
+        except Missing:
+            self.begin_anew()
+        try:
+            return self._prepare()
+        except Missing as error:
+            raise Unavailable("a partition was deleted as it was made") from error
+
+    def _prepare(self) -> bool:
         self.make()
         for fields in self._orgs.values():
             while fields.added:
                 self._take_slots(fields)
-        if self.wanted:
-            names = list(self.wanted)
-            self._cluster.call("PUT", f"/{self.index}/_mapping", body=attribute_mappings(names))
-            self.mapped.update(names)
-            self.wanted.clear()
+        names = [name for name in self.wanted if name not in self.mapped]
+        self.wanted.clear()
+        try:
+            if names:
+                self._cluster.call("PUT", f"/{self.index}/_mapping", body=attribute_mappings(names))
+        except Broken as error:
+            # An operator's own limit or template: what is mapped by now stays all that is.
+            log.warning("fields_not_mapped", index=self.index, fields=len(names), why=error.detail)
+            self._is_refused = True
+            for fields in self._orgs.values():
+                fields.unmap(frozenset(names))
+            return False
+        except BaseException:
+            self.wanted = {**dict.fromkeys(names), **self.wanted}
+            raise
+        self.mapped.update(names)
+        return True
 
     def _catalogued(self, org_id: OrgId) -> list[str]:
         self.make()
@@ -150,8 +222,12 @@ class Partition:
                 orjson.dumps(action),
                 orjson.dumps({"owner": fields.org_id.hex, "path": path}),
             ]
-        answer = self._cluster.call_with_lines("/_bulk", b"\n".join(lines) + b"\n")
+        answer = self._cluster.call_with_lines(
+            "/_bulk", b"\n".join(lines) + b"\n", timeout=SHARD_PATIENCE
+        )
         statuses = [item["create"]["status"] for item in answer["items"]]
+        if _NOT_FOUND in statuses:
+            raise Missing(self.index)
         if any(status not in (201, _CONFLICT) for status in statuses):
             raise Unavailable("the catalogue of fields takes no more")
         taken = [

@@ -24,8 +24,22 @@ _LONGEST_NAP_SECONDS = 2.0
 _BULK_SECONDS = 30.0
 # What is asked back for every record: nothing else is looked at.
 _WANTED = "errors,items.create.status,items.create.error.type,items.create.error.reason"
+# What Elasticsearch says when one index takes no records, and what we say.
+_REFUSALS = {
+    "cluster_block_exception": "a block is on it: an operator's, or that of a full disk",
+    "unavailable_shards_exception": "its shard is on no node",
+    "index_closed_exception": "it is closed",
+}
 # An index of which a part is on no node is waited for so long within a request.
-_SHARD_PATIENCE = "1s"
+SHARD_PATIENCE = "1s"
+
+
+class Form(Enum):
+    """As what a record is sent."""
+
+    RECORD = "record"
+    QUARANTINED = "quarantined"  # it was rejected: an entry of quarantine with all of it
+    CUT = "cut"  # that was too large still: with its beginning only
 
 
 @dataclass(slots=True)
@@ -37,6 +51,7 @@ class Item:
     lines: bytes
     record: RoutedRecord
     position: Position
+    form: Form = Form.RECORD
 
 
 class Fate(Enum):
@@ -52,15 +67,28 @@ class Fate(Enum):
 
 @dataclass(slots=True)
 class Sent:
-    """The fates of a batch; `error` says why those that are busy are."""
+    """The fates of a batch; `details` says why for those that are not stored."""
 
     items: Sequence[Item]
     fates: list[Fate]
     details: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def is_all_busy(self) -> bool:
+        """Whether nobody took anything: it is not about one index."""
+        return all(fate is Fate.BUSY for fate in self.fates)
+
     def those(self, fate: Fate) -> list[Item]:
         """The items of one fate."""
         return [item for item, one in zip(self.items, self.fates, strict=True) if one is fate]
+
+    def detail_of(self, item: Item) -> str:
+        """Why this one of the items is not stored."""
+        place = next(place for place, one in enumerate(self.items) if one is item)
+        return self.details.get(place, "")
+
+
+_WITH_DETAIL = frozenset({Fate.REJECTED, Fate.REFUSED, Fate.BUSY})
 
 
 class BatchSize:
@@ -108,7 +136,7 @@ def _attempt(cluster: Cluster, items: Sequence[Item], size: BatchSize) -> Sent:
             b"".join([item.lines for item in items]),
             seconds=_BULK_SECONDS,
             filter_path=_WANTED,
-            timeout=_SHARD_PATIENCE,
+            timeout=SHARD_PATIENCE,
         )
     except Unavailable as error:
         size.shrink()
@@ -129,8 +157,8 @@ def _attempt(cluster: Cluster, items: Sequence[Item], size: BatchSize) -> Sent:
         outcome = result["create"]
         fate = _fate(outcome)
         sent.fates.append(fate)
-        if fate is Fate.REJECTED:
-            sent.details[place] = str(outcome.get("error", {}).get("reason", ""))[:500]
+        if fate in _WITH_DETAIL:
+            sent.details[place] = _detail(outcome)
     if Fate.BUSY in sent.fates:
         size.shrink()
     else:
@@ -145,17 +173,18 @@ def _fate(outcome: dict[str, Any]) -> Fate:
         return Fate.STORED
     if status == 409:
         return Fate.THERE
-    if kind in {
-        "cluster_block_exception",
-        "unavailable_shards_exception",
-        "index_closed_exception",
-    }:
+    if kind in _REFUSALS:
         return Fate.REFUSED
     if kind == "index_not_found_exception":
         return Fate.GONE
     if status == 429 or status >= 500:
         return Fate.BUSY
     return Fate.REJECTED
+
+
+def _detail(outcome: dict[str, Any]) -> str:
+    error = outcome.get("error", {})
+    return _REFUSALS.get(error.get("type", ""), str(error.get("reason", ""))[:500])
 
 
 def _merge(sent: Sent, again: Sent) -> None:

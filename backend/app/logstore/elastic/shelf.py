@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from app.logstore.elastic.cluster import Cluster, Missing
@@ -22,12 +24,16 @@ AHEAD_NS = 3_600 * NS_PER_SECOND
 class Shelf:
     """Used by one thread of a shipper."""
 
-    def __init__(self, cluster: Cluster, places: PlaceDirectory) -> None:
+    def __init__(
+        self, cluster: Cluster, places: PlaceDirectory, *, ahead_ns: int = AHEAD_NS
+    ) -> None:
+        """`ahead_ns`: how long before its first record a period's index is made."""
         self._cluster = cluster
+        self._ahead_ns = ahead_ns
         self._places = places
         self._open: dict[Home, Partition] = {}
         self._listed: set[str] = set()
-        self._listed_at = -_LISTED_FOR_SECONDS
+        self._listed_at = -math.inf
         self._has_template = False
 
     def home_of(self, record: RoutedRecord) -> Home:
@@ -35,22 +41,26 @@ class Shelf:
         places = self._places(record.org_id)
         return places.home_of(record.org_id, record.retention_class, record.observed_ns)
 
-    def remembering(self, record: RoutedRecord, home: Home) -> list[Home]:
-        """The partitions in which a sent id of this organisation and receive time may be known."""
-        places = self._places(record.org_id)
-        return places.remembering(record.org_id, home, record.observed_ns)
+    def remembering(self, record: RoutedRecord, home: Home) -> list[str]:
+        """The indices in which a sent id of this organisation and receive time may be known."""
+        homes = self._places(record.org_id).remembering(record.org_id, home, record.observed_ns)
+        return [index_of(self._cluster.prefix, one) for one in homes]
 
     def was_moved(self, record: RoutedRecord, home: Home) -> bool:
         """Whether a record that belongs here may have been moved elsewhere after its first try."""
         return home in self._places(record.org_id).moved
 
-    def existing(self) -> set[str]:
+    def existing(self, *, now_exactly: bool = False) -> set[str]:
         """The partitions' indices, as of some seconds ago, and all that were opened here."""
         now = time.monotonic()
-        if now - self._listed_at >= _LISTED_FOR_SECONDS:
+        if now_exactly or now - self._listed_at >= _LISTED_FOR_SECONDS:
             self._listed = set(self._list())
             self._listed_at = now
         return self._listed | {partition.index for partition in self._open.values()}
+
+    def forget_listing(self) -> None:
+        """Has the indices listed again when they are next asked for."""
+        self._listed_at = -math.inf
 
     def get(self, home: Home) -> Partition:
         """The partition, opened; its index is made when it is first asked for anything."""
@@ -62,6 +72,11 @@ class Shelf:
             partition = self._open[home] = Partition(self._cluster, home)
         return partition
 
+    @property
+    def open(self) -> Iterable[Partition]:
+        """The partitions that were opened."""
+        return self._open.values()
+
     def find(self, index: str) -> Partition:
         """The partition behind an index that was opened before."""
         home = home_of_index(self._cluster.prefix, index)
@@ -70,17 +85,17 @@ class Shelf:
         return self.get(home)
 
     def forget(self, index: str) -> None:
-        """The index is gone: it has to be made anew."""
+        """The index is gone: it has to be made anew before it is used again."""
         home = home_of_index(self._cluster.prefix, index)
-        if home is not None:
-            self._open.pop(home, None)
+        if home is not None and home in self._open:
+            self._open[home].begin_anew()
         self._listed.discard(index)
 
-    def expire(self, now_ns: int) -> None:
-        """Deletes every partition whose retention is over."""
+    def expire(self, now_ns: int, *, but: Collection[str] = ()) -> None:
+        """Deletes every partition whose retention is over, `but` those that records wait for."""
         for index in self._list():
             home = home_of_index(self._cluster.prefix, index)
-            if home is not None and now_ns >= expires_ns(home):
+            if home is not None and now_ns >= expires_ns(home) and index not in but:
                 self._delete(index)
 
     def make_ahead(self, now_ns: int) -> None:
@@ -91,7 +106,7 @@ class Shelf:
             if home is None:
                 continue
             start, end = period_bounds(home.period)
-            if start <= now_ns < end <= now_ns + AHEAD_NS:
+            if start <= now_ns < end <= now_ns + self._ahead_ns:
                 following = home._replace(period=period_of(home.retention_class, end))
                 if index_of(self._cluster.prefix, following) not in names:
                     self.get(following).make()
@@ -99,7 +114,10 @@ class Shelf:
     def _delete(self, index: str) -> None:
         with suppress(Missing):  # another shipper was first
             self._cluster.call("DELETE", f"/{index}")
-        self.forget(index)
+        home = home_of_index(self._cluster.prefix, index)
+        if home is not None:
+            self._open.pop(home, None)
+        self._listed.discard(index)
 
     def _list(self) -> list[str]:
         answer = self._cluster.call(

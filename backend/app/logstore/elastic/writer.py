@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.core.errors import Unavailable
 from app.logstore.elastic.cluster import Cluster
@@ -10,14 +11,32 @@ from app.logstore.elastic.entry import Entry
 from app.logstore.elastic.health import cluster_health, partition_name
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.known import SentIds
+from app.logstore.elastic.lanes import MAX_BYTES, Lanes
 from app.logstore.elastic.outbox import Outbox
 from app.logstore.elastic.positions import Positions
-from app.logstore.elastic.shelf import Shelf
+from app.logstore.elastic.shelf import AHEAD_NS, Shelf
 from app.logstore.interface import FaultPoint, no_fault
 from app.logstore.places import PlaceDirectory, all_shared
 from app.logstore.types import AppendReport, Position, RoutedRecord, StoreHealth
 
 _GAP = "records were let go: append again from the last trimmed position"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long, how much, how early.
+
+    `patience_seconds`: how long a call waits for a cluster that is busy or away. `lane_bytes`: what
+    is kept in memory for partitions that refuse. `ahead_ns`: so long before a period its indices are
+    made.
+    """
+
+    patience_seconds: float = 5.0
+    lane_bytes: int = MAX_BYTES
+    ahead_ns: int = AHEAD_NS
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class ElasticWriter:
@@ -35,18 +54,23 @@ class ElasticWriter:
         *,
         fault: FaultPoint = no_fault,
         places: PlaceDirectory = all_shared,
-        patience_seconds: float = 5.0,
         holds_back: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """`places`: where records belong. `patience_seconds`: how long a call
-        waits for a cluster that is busy or away. `holds_back`: the caller trims no entry from the
-        position on that `commit` returns; without that promise a record in a lane makes `commit`
-        unavailable, so that nothing is ever trimmed too early."""
+        """`places`: where records belong. `holds_back`: the caller trims no entry from the position
+        on that `commit` returns; without that promise a record in a lane makes `commit` unavailable,
+        so that nothing is ever trimmed too early."""
         self._cluster = Cluster(location)
         self._fault = fault
-        self._shelf = Shelf(self._cluster, places)
+        self._shelf = Shelf(self._cluster, places, ahead_ns=limits.ahead_ns)
         self._sent_ids = SentIds(self._cluster)
-        self._outbox = Outbox(self._cluster, self._shelf, self._sent_ids, patience_seconds)
+        self._outbox = Outbox(
+            self._cluster,
+            self._shelf,
+            self._sent_ids,
+            patience_seconds=limits.patience_seconds,
+            lanes=Lanes(limits.lane_bytes),
+        )
         self._positions = Positions(self._cluster)
         self._holds_back = holds_back
         # The numbers of each journal's entries that wait for a commit: the first and the last one.
@@ -61,14 +85,13 @@ class ElasticWriter:
             raise Unavailable(_GAP)
         if position.number <= self._positions.stored(position.journal):
             return AppendReport(stored=0, repeated=len(records))
-        self._outbox.refuse_when_full()
         entry = Entry(self._shelf, self._sent_ids, position)
         report = entry.take(records)
         self._first_waiting.setdefault(position.journal, position.number)
         self._last_taken[position.journal] = position.number
         self._first_lost.pop(position.journal, None)
         try:
-            self._outbox.add(entry.items)
+            self._outbox.add(entry, position)
         except Unavailable:
             self._let_go()
             raise
@@ -98,13 +121,13 @@ class ElasticWriter:
 
     def maintain(self, now_ns: int) -> None:
         """See `LogWriter`. Merging is Elasticsearch's own business."""
-        self._shelf.expire(now_ns)
+        self._shelf.expire(now_ns, but=self._outbox.indices)
         self._shelf.make_ahead(now_ns)
 
     def health(self) -> StoreHealth:
         """See `LogWriter`; a partition whose records wait in a lane is named as broken."""
         health = cluster_health(self._cluster)
-        waiting = {partition_name(self._cluster.prefix, one) for one in self._outbox.refusing}
+        waiting = {partition_name(self._cluster.prefix, one.index) for one in self._outbox.refusing}
         if health.status == "down" or not waiting - set(health.broken):
             return health
         broken = tuple(sorted(waiting.union(health.broken)))
@@ -129,6 +152,8 @@ class ElasticWriter:
     def _check(self, held: Sequence[Position]) -> None:
         if held and not self._holds_back:
             raise Unavailable("some partitions take no records")
+        if self._outbox.has_let_go:
+            raise Unavailable(f"a partition takes records again; {_GAP}")
 
     def _let_go(self) -> None:
         """Drops what was not committed, records in lanes too: they come again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.logstore.elastic.lanes import MAX_BYTES, Lanes
+from app.logstore.elastic.lanes import Lanes
 from app.logstore.elastic.sending import MAX_BYTES as LARGEST_BATCH
 from app.logstore.elastic.sending import MIN_BYTES, BatchSize, Item
 from app.logstore.types import Position
@@ -16,12 +16,22 @@ def _item(index: str, number: int, size: int = 10) -> Item:
 def test_a_lane_is_tried_again_after_pauses_that_grow() -> None:
     lanes = Lanes()
     lanes.add([_item("a", 3)], now=0.0)
-    assert lanes.take_due(0.1) == []
-    first = lanes.take_due(1.0)
-    assert [item.index for item in first] == ["a"]
-    lanes.failed(first, now=1.0)
-    assert lanes.take_due(1.4) == []
-    assert lanes.take_due(2.1) == first
+    assert lanes.due(0.1) == []
+    assert lanes.due(1.0) == ["a"]
+    lanes.failed("a", now=1.0)
+    assert lanes.due(1.4) == []
+    assert lanes.due(2.1) == ["a"]
+
+
+def test_a_lane_is_tried_with_a_few_of_its_records_that_stay_in_it() -> None:
+    lanes = Lanes()
+    items = [_item("a", number, 10_000) for number in range(1, 300)]
+    lanes.add(items, now=0.0)
+    tried = lanes.first_of("a")
+    assert tried == items[: len(tried)]
+    assert 1 < len(tried) < 30
+    assert lanes.opened("a") == (items, False)
+    assert "a" not in lanes
 
 
 def test_the_first_entry_that_waits_is_known_for_each_journal() -> None:
@@ -30,17 +40,27 @@ def test_the_first_entry_that_waits_is_known_for_each_journal() -> None:
     lanes.add([_item("a", 7), _item("b", 4), _item("a", 9)], now=0.0)
     assert lanes.first("j") == Position("j", 4)
     assert lanes.first("other") is None
-    assert lanes.indices == ("a", "b")
+    assert [(one.index, one.records, one.bytes) for one in lanes.waiting] == [
+        ("a", 2, 20),
+        ("b", 1, 10),
+    ]
 
 
-def test_lanes_are_full_together_and_free_when_taken() -> None:
-    lanes = Lanes()
-    lanes.add([_item("a", 1, MAX_BYTES // 2), _item("b", 2, MAX_BYTES // 2)], now=0.0)
-    fullness = [lanes.is_full]
-    lanes.take_due(60.0)
-    lanes.forget_empty()
-    assert [*fullness, lanes.is_full] == [True, False]
-    assert lanes.indices == ()
+def test_what_finds_no_room_is_let_go_and_its_entry_stays_known() -> None:
+    lanes = Lanes(max_bytes=100)
+    lanes.add([_item("a", 5, 60), _item("b", 6, 30)], now=0.0, reason="closed")
+    lanes.add([_item("b", 2, 60), _item("b", 7, 60)], now=0.0)
+    assert lanes.first("j") == Position("j", 2)
+    first, second = lanes.waiting
+    assert (first.records, second.records, second.bytes) == (1, 3, 30)
+    assert second.reason == "closed"
+    assert lanes.opened("a")[1] is False
+    kept, was_let_go = lanes.opened("b")
+    assert ([item.position.number for item in kept], was_let_go) == ([6], True)
+    assert lanes.first("j") is None
+    # All room is there again.
+    lanes.add([_item("c", 9, 100)], now=0.0)
+    assert [item.position.number for item in lanes.items()] == [9]
 
 
 def test_batches_shrink_when_it_is_slow_and_grow_when_it_is_not() -> None:

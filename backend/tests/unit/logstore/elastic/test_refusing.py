@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import Unavailable
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.reader import ElasticReader
-from app.logstore.elastic.writer import ElasticWriter
+from app.logstore.elastic.writer import ElasticWriter, Limits
 from app.logstore.types import Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 0.3
 @pytest.fixture
 def writer(location: Path) -> Iterator[ElasticWriter]:
     """A writer whose caller looks at the position that `commit` returns."""
-    opened = ElasticWriter(location, patience_seconds=PATIENCE_SECONDS, holds_back=True)
+    opened = ElasticWriter(location, limits=Limits(PATIENCE_SECONDS), holds_back=True)
     yield opened
     opened.close()
 
@@ -106,7 +106,7 @@ def test_entries_behind_a_held_one_are_known_only_when_it_is_stored(
 def test_a_caller_that_trims_everything_is_told_that_it_must_not(
     location: Path, cluster: Cluster
 ) -> None:
-    writer = ElasticWriter(location, patience_seconds=PATIENCE_SECONDS)
+    writer = ElasticWriter(location, limits=Limits(PATIENCE_SECONDS))
     _append(writer, 1, a_record(retention_class=3))
     writer.commit()
     _block(cluster, 3, is_blocked=True)
@@ -124,7 +124,7 @@ def test_a_caller_that_trims_everything_is_told_that_it_must_not(
 
 def test_nobody_there_is_unavailable_everywhere() -> None:
     location = "http://127.0.0.1:1#nobody"
-    writer = ElasticWriter(location, patience_seconds=0.1)
+    writer = ElasticWriter(location, limits=Limits(0.1))
     with pytest.raises(Unavailable):
         writer.append([a_record()], position=Position(JOURNAL, 1))
     writer.close()

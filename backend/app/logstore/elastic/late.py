@@ -1,0 +1,110 @@
+"""Repetitions that only show when both copies are stored: in two partitions, by two shippers.
+
+Within a partition an `_id` is unique. At the border of two periods (or of two retention classes) two
+shippers may each look for a sent id in the other's partition, find nothing, and store it. So whoever
+has stored one looks again, after his own copy can be found and before his commit: one of the two sees
+both. Which copy goes depends on the copies alone: the one in the later partition, whoever looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from app.core.errors import Unavailable
+from app.logstore.elastic import metrics
+from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.document import sent_key
+from app.logstore.elastic.known import Known, Question, SentIds, is_remembered
+from app.logstore.elastic.names import home_of_index
+from app.logstore.elastic.sending import SHARD_PATIENCE, Item
+from app.logstore.elastic.shelf import Shelf
+from app.logstore.partitions import period_bounds
+
+_GONE = frozenset({200, 404})
+
+
+class LateRepetitions:
+    """Used by one thread of a shipper."""
+
+    def __init__(self, cluster: Cluster, shelf: Shelf, sent_ids: SentIds) -> None:
+        self._cluster = cluster
+        self._shelf = shelf
+        self._sent_ids = sent_ids
+        self._stored: list[Item] = []
+
+    def note(self, items: Iterable[Item]) -> None:
+        """These are in Elasticsearch now."""
+        self._stored += [item for item in items if item.record.is_sent]
+
+    def forget(self) -> None:
+        """They will be appended again, and looked up then."""
+        self._stored.clear()
+
+    def remove(self) -> set[str]:
+        """Removes what is stored twice; the indices that have changed."""
+        stored, self._stored = self._stored, []
+        asked = self._questions(stored)
+        if not asked:
+            return set()
+        found = self._sent_ids.ask(asked)
+        unwanted = {
+            place for item in stored for place in self._unwanted(item, found.get(_key(item), ()))
+        }
+        if unwanted:
+            self._delete(sorted(unwanted))
+        return {index for index, _ in unwanted}
+
+    def _questions(self, stored: Sequence[Item]) -> list[Question]:
+        """Where else the records may be, of what there is this moment."""
+        if not stored:
+            return []
+        there = self._shelf.existing(now_exactly=True)
+        asked = []
+        names: dict[tuple[str, int], list[str]] = {}
+        for item in stored:
+            key = item.index, item.record.observed_ns
+            elsewhere = names.get(key)
+            if elsewhere is None:
+                places = self._shelf.remembering(item.record, self._shelf.home_of(item.record))
+                elsewhere = names[key] = [
+                    name for name in places if name in there and not self._is_copy(name, item.index)
+                ]
+            asked += [Question(index, item.key, item.record) for index in elsewhere]
+        return asked
+
+    def _is_copy(self, index: str, other: str) -> bool:
+        """Whether the two are of one period and class: what is in both was moved from one to the
+        other, by somebody who looks after it himself."""
+        one, two = (home_of_index(self._cluster.prefix, name) for name in (index, other))
+        if one is None or two is None:
+            return True
+        return (one.retention_class, one.period) == (two.retention_class, two.period)
+
+    def _unwanted(self, item: Item, found: Sequence[Known]) -> list[tuple[str, str]]:
+        """The places of all copies but the earliest."""
+        record, own = item.record, self._rank(item.index)
+        same = [one for one in found if one.digest == record.digest and is_remembered(one, record)]
+        repeated = found if record.first_wins else same
+        if any(self._rank(one.place) < own for one in repeated):
+            return [(item.index, item.key)]
+        return [(one.place, item.key) for one in same]
+
+    def _rank(self, index: str) -> tuple[int, str]:
+        """Orders partitions by time; those of one time in some way, but always the same."""
+        home = home_of_index(self._cluster.prefix, index)
+        return (0 if home is None else period_bounds(home.period)[0]), index
+
+    def _delete(self, places: Sequence[tuple[str, str]]) -> None:
+        lines = b"".join(
+            orjson.dumps({"delete": {"_index": index, "_id": key}}) + b"\n" for index, key in places
+        )
+        answer = self._cluster.call_with_lines("/_bulk", lines, timeout=SHARD_PATIENCE)
+        if any(one["delete"]["status"] not in _GONE for one in answer["items"]):
+            raise Unavailable("a repetition could not be removed")
+        metrics.REPEATED_LATE.inc(len(places))
+
+
+def _key(item: Item) -> str:
+    return sent_key(item.record.org_id, item.record.id)
