@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ def find_mongod() -> str:
 
 
 class Server:
-    """One mongod on a port of its own. `arguments` are its options."""
+    """One mongod on a port of its own. `arguments` are its options, `tls` those of its clients."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, tls: Mapping[str, Any] | None = None) -> None:
+        self._tls = dict(tls or {})
         self._folder = Path(tempfile.mkdtemp(prefix="elkv-mongod-"))
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,7 +84,12 @@ class Server:
 
     def client(self, **options: Any) -> MongoClient[Any]:
         return MongoClient(
-            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=500, **options
+            "127.0.0.1",
+            self.port,
+            directConnection=True,
+            serverSelectionTimeoutMS=500,
+            **self._tls,
+            **options,
         )
 
     def kill(self) -> None:
