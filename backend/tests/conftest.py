@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 
 from app.core.clock import utc_now
 from app.core.ids import OrgId
+from app.core.limits.process import forget_limits
 from app.core.scope import Scope
 from app.users.authentication import forget_callers
 from app.users.models import Membership, Role
@@ -32,6 +33,8 @@ from app.users.services import (
 )
 from app.users.sessions import TokenPair, sign_in
 from tests import services
+from tests.redis_fixtures import own_redis as own_redis
+from tests.redis_fixtures import use_redis as use_redis
 
 PASSWORD = "correct horse battery staple"
 _API = Path(__file__).parent / "api"
@@ -93,6 +96,7 @@ def _quick_flush() -> Iterator[None]:
 def _fresh_memory() -> Iterator[None]:
     """What one test taught the process is unknown to the next."""
     forget_callers()
+    forget_limits()
     cache.clear()
     yield
     forget_callers()

@@ -30,6 +30,7 @@ __all__ = [
     "key_of",
     "redis_unavailable",
     "retry",
+    "unlink_all",
 ]
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 _RETRIES = 1
 _RETRIED = (redis.ConnectionError,)
 _RETRY_AFTER_SECONDS = 2
+_KEYS_AT_ONCE = 500
+_GLOB = str.maketrans({sign: f"\\{sign}" for sign in "\\*?[]"})
 
 
 def is_on() -> bool:
@@ -78,6 +81,18 @@ def async_client() -> redis.asyncio.Redis:
 def key_of(*parts: str) -> str:
     """A key of this installation: `elkv:limit:…`."""
     return ":".join((_entry()["KEY_PREFIX"], *parts))
+
+
+def unlink_all(using: redis.Redis, prefix: str) -> None:
+    """Removes every key below a prefix, without holding up others."""
+    keys: list[bytes] = []
+    for key in using.scan_iter(f"{prefix.translate(_GLOB)}:*", count=_KEYS_AT_ONCE):
+        keys.append(key)
+        if len(keys) == _KEYS_AT_ONCE:
+            using.unlink(*keys)
+            keys.clear()
+    if keys:
+        using.unlink(*keys)
 
 
 @contextmanager

@@ -9,10 +9,7 @@ import redis
 from django.core.cache.backends.redis import RedisCache
 from typing_extensions import override
 
-from app.core.redis import retry
-
-_KEYS_AT_ONCE = 500
-_GLOB = str.maketrans({sign: f"\\{sign}" for sign in "\\*?[]"})
+from app.core.redis import retry, unlink_all
 
 
 class PrefixedRedisCache(RedisCache):
@@ -21,16 +18,7 @@ class PrefixedRedisCache(RedisCache):
 
     @override
     def clear(self) -> bool:  # type: ignore[override]
-        client = self._cache.get_client(None, write=True)
-        mine = f"{self.key_prefix.translate(_GLOB)}:*"
-        keys: list[bytes] = []
-        for key in client.scan_iter(mine, count=_KEYS_AT_ONCE):
-            keys.append(key)
-            if len(keys) == _KEYS_AT_ONCE:
-                client.unlink(*keys)
-                keys.clear()
-        if keys:
-            client.unlink(*keys)
+        unlink_all(self._cache.get_client(None, write=True), self.key_prefix)
         return True
 
 

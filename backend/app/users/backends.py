@@ -9,9 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from typing_extensions import override
 
-from app.core.clock import utc_now
 from app.core.errors import OverLimit
-from app.users.login_throttle import check_allowed, forget_failures, note_failure
+from app.users.login_throttle import begin_attempt, forget_failures
 from app.users.models import User
 
 
@@ -31,14 +30,12 @@ class AccountBackend(ModelBackend):
         name = username.lower()
         user_id = User.objects.filter(login_name=name).values_list("pk", flat=True).first()
         account = name if user_id is None else str(user_id)
-        now = utc_now()
         try:
-            check_allowed(account, now=now)
+            begin_attempt(account)
         except OverLimit as refused:
             raise PermissionDenied from refused
         found = super().authenticate(request, username=name, password=password)
         if not isinstance(found, User):
-            note_failure(account, now=now)
             return None
         forget_failures(account)
         return found

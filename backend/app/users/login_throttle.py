@@ -1,46 +1,64 @@
-"""At most so many wrong passwords a minute and account.
+"""At most so many wrong passwords a minute and account, and so many registrations of an address.
 
-Counted in the cache, which all web processes share in production; on the embedded default there is
-one web process, and its memory is enough.
+An attempt is counted before the password is looked at, and the right one ends the count: so that of
+many at once no more get through than of many one after the other. While the count cannot be kept,
+nobody gets in (`Unavailable`): else whoever silences Redis may guess as long as they like.
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
-from django.core.cache import cache
 
-from app.core.errors import OverLimit
+from app.core.errors import Unavailable
+from app.core.limits.process import limiter
+from app.core.limits.rules import Charge, Rate, over, read_rate
 
-_WINDOW_SECONDS = 60
-
-
-def check_allowed(account: str, *, now: datetime) -> None:
-    """Raises `OverLimit` when the account has had its failures; the first one opens a minute."""
-    failures, since = cache.get(_key(account), (0, 0.0))
-    left = since + _WINDOW_SECONDS - now.timestamp()
-    if failures >= settings.LOGIN_FAILURES_PER_MINUTE and left > 0:
-        raise OverLimit(
-            "too many failed attempts to sign in",
-            code="sign_in_throttled",
-            retry_after_seconds=max(1, round(left)),
-        )
+_WINDOW_SECONDS = 60.0
+# Whoever has one address of IPv6 has all of such a network.
+_IPV6_BITS = 64
 
 
-def note_failure(account: str, *, now: datetime) -> None:
-    """Counts a wrong password."""
-    failures, since = cache.get(_key(account), (0, 0.0))
-    if since + _WINDOW_SECONDS <= now.timestamp():
-        failures, since = 0, now.timestamp()
-    cache.set(_key(account), (failures + 1, since), timeout=_WINDOW_SECONDS)
+def begin_attempt(account: str) -> None:
+    """Raises `OverLimit` when the account has had its failures of this minute."""
+    refusal = limiter().take(Charge(_failures(), _subject(account)))
+    if refusal is not None:
+        raise over(refusal, "too many failed attempts to sign in")
 
 
 def forget_failures(account: str) -> None:
     """The right password ends the count."""
-    cache.delete(_key(account))
+    # Somebody who knows it is not sent away because of a count that ends by itself in a minute.
+    with suppress(Unavailable):
+        limiter().forget(_failures(), _subject(account))
 
 
-def _key(account: str) -> str:
-    return "sign-in:" + hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()
+def check_registration(address: str) -> None:
+    """Raises `OverLimit` when there were too many registrations from this address."""
+    rate = read_rate("registration_throttled", settings.REGISTRATION_RATE)
+    refusal = limiter().take(Charge(rate, network_of(address)))
+    if refusal is not None:
+        raise over(refusal, f"more than {settings.REGISTRATION_RATE} registrations from an address")
+
+
+def network_of(address: str) -> str:
+    """What counts as one address."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ip_network((parsed, _IPV6_BITS), strict=False))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+def _failures() -> Rate:
+    return Rate("sign_in_throttled", settings.LOGIN_FAILURES_PER_MINUTE, _WINDOW_SECONDS)
+
+
+def _subject(account: str) -> str:
+    # What people type into this field is at times their password.
+    return hashlib.sha256(account.encode("utf-8", "surrogatepass")).hexdigest()

@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import make_password
 from app.core.db import run_atomic
 from app.core.errors import Unauthenticated
 from app.core.ids import uuid7
-from app.users.login_throttle import check_allowed, forget_failures, note_failure
+from app.users.login_throttle import begin_attempt, forget_failures
 from app.users.models import RefreshToken, User
 from app.users.tokens import (
     IssuedRefresh,
@@ -45,11 +45,10 @@ def sign_in(*, name: str, password: str, now: datetime) -> TokenPair:
     """
     user = _find_user(name)
     account = str(user.id) if user is not None else name.lower()
-    check_allowed(account, now=now)
+    begin_attempt(account)
     if user is None:
         make_password(password)  # as slow as checking one
     if user is None or not user.check_password(password) or not user.is_active:
-        note_failure(account, now=now)
         raise Unauthenticated("user name or password is not right", code="invalid_credentials")
     forget_failures(account)
     session = uuid7()

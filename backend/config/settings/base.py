@@ -11,6 +11,7 @@ from pathlib import Path
 
 from config.database import database_from_env
 from config.env import Env
+from config.limits import rate_of
 from config.log_store import log_store_from_env
 from config.redis import BROKER, cache_of, redis_from_env
 from config.web_parts import web_parts
@@ -123,7 +124,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # Called with the scope of each organisation that is made, in the same transaction.
 ORGANISATION_FOUNDERS = ["app.streams.services.add_default_stream"]
-REGISTRATION_RATE = env.text("REGISTRATION_RATE", "20/hour")
+REGISTRATION_RATE = rate_of("REGISTRATION_RATE", env.text("REGISTRATION_RATE", "20/hour"))
 LOGIN_FAILURES_PER_MINUTE = env.integer("LOGIN_FAILURES_PER_MINUTE", 10, least=1)
 # How many proxies of ours stand in front and write X-Forwarded-For; 0: the peer's address counts.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)

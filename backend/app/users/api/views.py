@@ -6,24 +6,23 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.throttling import AnonRateThrottle
-from typing_extensions import override
 
 from app.core.clock import utc_now
 from app.core.endpoints import PublicEndpoint, Stability, created, done
 from app.core.errors import Unauthenticated
 from app.core.pagination import list_response, read_list_request
+from app.core.request_context import current_request
 from app.core.scope import Permission, Scope
 from app.users.api import serializers
 from app.users.api.documentation import LIST_PARAMETERS, paged
 from app.users.authentication import PersonCaller, forget_callers, identify
 from app.users.credentials import TokenShown, find_credential
+from app.users.login_throttle import check_registration
 from app.users.org_view import OrgView, PersonView
 from app.users.selectors import (
     ApiKeyFacts,
@@ -44,26 +43,16 @@ from app.users.sessions import end_session, renew, session_of, sign_in
 from app.users.tokens import public_jwks, read_access
 
 
-class RegistrationThrottle(AnonRateThrottle):
-    """So many accounts an address."""
-
-    scope = "registration"
-
-    @override
-    def get_rate(self) -> str:
-        return str(settings.REGISTRATION_RATE)
-
-
 class Register(PublicEndpoint):
     """Makes an account, which can sign in at once, and the organisation that it owns."""
 
     stability = Stability.STABLE
-    throttle_classes = [RegistrationThrottle]
 
     @extend_schema(
         request=serializers.RegistrationIn, responses={201: serializers.RegisteredOut}, auth=[]
     )
     def post(self, request: Request) -> Response:
+        check_registration(current_request().address)
         sent = _read(serializers.RegistrationIn, request)
         sent.pop("password2")
         profile, organisation = register(Registration(**sent))

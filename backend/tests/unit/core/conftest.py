@@ -1,67 +1,18 @@
-"""The settings name a Redis server of the test's own."""
+"""What the tests of core share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from django.core.cache import caches
-from pytest_django import Settings
 
 from app.core.clock import utc_now
-from app.core.redis import client
-from app.core.redis_cache import PrefixedRedisCache
-from config.env import Env
-from config.redis import cache_of, redis_from_env
-from tests.redis_server import RedisServer
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """A server without a password."""
-    server = RedisServer()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def use(settings: Settings) -> Iterator[Any]:
-    """Makes a server the one of the settings: `use(server, REDIS_PASSWORD="…")`."""
-
-    def point(server: RedisServer, **values: str) -> None:
-        named = {
-            "REDIS_HOST": "127.0.0.1",
-            "REDIS_PORT": str(server.port),
-            "REDIS_CONNECT_TIMEOUT": "0.5",
-            "REDIS_SOCKET_TIMEOUT": "0.5",
-        }
-        close()
-        settings.REDIS = redis_from_env(Env({**named, **values}))
-        settings.CACHES = {"default": cache_of(settings.REDIS)}
-
-    client.cache_clear()
-    yield point
-    close()
-
-
-def close() -> None:
-    """Closes what this process has open."""
-    if client.cache_info().currsize:
-        client().close()
-    client.cache_clear()
-    backend = caches["default"]
-    if isinstance(backend, PrefixedRedisCache):
-        for pool in backend._cache._pools.values():
-            pool.disconnect()
 
 
 @pytest.fixture

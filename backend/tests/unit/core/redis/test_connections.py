@@ -14,10 +14,10 @@ from pytest_django import Settings
 from app.core.errors import Broken, Unavailable
 from app.core.exception_handler import find_problem
 from app.core.redis import RedisError, answering, async_client, client, is_on, key_of
+from tests.redis_fixtures import UseRedis
 from tests.redis_server import RedisServer
 
-Use = Callable[..., None]
-# The time limits of `use`, twice: to connect, and to be answered.
+# The time limits of `use_redis`, twice: to connect, and to be answered.
 BOUND_SECONDS = 3.0
 
 
@@ -52,9 +52,9 @@ NAMES = ["thread", "loop", "cache"]
 
 @pytest.mark.parametrize("ask", WAYS, ids=NAMES)
 def test_redis_that_is_away_is_unavailable_and_found_again(
-    own_redis: RedisServer, use: Use, ask: Callable[[], bool]
+    own_redis: RedisServer, use_redis: UseRedis, ask: Callable[[], bool]
 ) -> None:
-    use(own_redis)
+    use_redis(own_redis)
     assert ask()
     own_redis.kill()
     began = time.monotonic()
@@ -68,9 +68,9 @@ def test_redis_that_is_away_is_unavailable_and_found_again(
 
 @pytest.mark.parametrize("ask", WAYS, ids=NAMES)
 def test_redis_that_hangs_is_unavailable_within_its_time(
-    own_redis: RedisServer, use: Use, ask: Callable[[], bool]
+    own_redis: RedisServer, use_redis: UseRedis, ask: Callable[[], bool]
 ) -> None:
-    use(own_redis)
+    use_redis(own_redis)
     assert ask()
     own_redis.hang()
     began = time.monotonic()
@@ -83,9 +83,9 @@ def test_redis_that_hangs_is_unavailable_within_its_time(
 
 @pytest.mark.parametrize("ask", WAYS, ids=NAMES)
 def test_a_restart_that_nobody_saw_is_not_noticed(
-    own_redis: RedisServer, use: Use, ask: Callable[[], bool]
+    own_redis: RedisServer, use_redis: UseRedis, ask: Callable[[], bool]
 ) -> None:
-    use(own_redis)
+    use_redis(own_redis)
     assert ask()
     own_redis.kill()
     own_redis.start()
@@ -94,18 +94,18 @@ def test_a_restart_that_nobody_saw_is_not_noticed(
 
 @pytest.mark.parametrize("ask", WAYS, ids=NAMES)
 def test_a_password_and_tls_are_asked_for_and_given(
-    use: Use, certificate: tuple[Path, Path], ask: Callable[[], bool]
+    use_redis: UseRedis, certificate: tuple[Path, Path], ask: Callable[[], bool]
 ) -> None:
     chain = certificate[0]
     encrypted = RedisServer(password="p@ss:/w#rd%", certificate=certificate)
     try:
         encrypted.start()
-        use(encrypted, REDIS_PASSWORD="p@ss:/w#rd%", REDIS_TLS_CA_FILE=str(chain))
+        use_redis(encrypted, REDIS_PASSWORD="p@ss:/w#rd%", REDIS_TLS_CA_FILE=str(chain))
         assert ask()
-        use(encrypted, REDIS_PASSWORD="wrong", REDIS_TLS_CA_FILE=str(chain))
+        use_redis(encrypted, REDIS_PASSWORD="wrong", REDIS_TLS_CA_FILE=str(chain))
         with pytest.raises(Unavailable):
             ask()
-        use(encrypted, REDIS_PASSWORD="p@ss:/w#rd%", REDIS_TLS="on")
+        use_redis(encrypted, REDIS_PASSWORD="p@ss:/w#rd%", REDIS_TLS="on")
         with pytest.raises(Unavailable):
             ask()
     finally:
@@ -113,9 +113,9 @@ def test_a_password_and_tls_are_asked_for_and_given(
 
 
 def test_clearing_the_cache_leaves_what_is_not_the_cache_s(
-    own_redis: RedisServer, use: Use
+    own_redis: RedisServer, use_redis: UseRedis
 ) -> None:
-    use(own_redis)
+    use_redis(own_redis)
     own_redis.client().set(key_of("limit"), "kept")
     for number in range(1_100):
         cache.set(f"n{number}", {"a": [1, None, "ü"]})
@@ -124,8 +124,10 @@ def test_clearing_the_cache_leaves_what_is_not_the_cache_s(
     assert own_redis.client().keys() == [key_of("limit").encode()]
 
 
-def test_numbers_in_the_cache_can_be_counted_up(own_redis: RedisServer, use: Use) -> None:
-    use(own_redis)
+def test_numbers_in_the_cache_can_be_counted_up(
+    own_redis: RedisServer, use_redis: UseRedis
+) -> None:
+    use_redis(own_redis)
     cache.set("n", 1)
     assert cache.incr("n") == 2
     assert cache.get("n") == 2
