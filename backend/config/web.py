@@ -100,7 +100,7 @@ class WebApp:
             await send_problem(send_with_id, scope, _ELSEWHERE)
 
     def _open(self) -> _Parts:
-        wiring.open_journal()
+        wiring.open_keeper()
         limits = BridgeLimits(
             body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, threads=settings.WEB_THREADS
         )

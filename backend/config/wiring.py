@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 
 from django.conf import settings
 
 from app.core.clock import SYSTEM_CLOCK
 from app.ingest.accounts import look_up_sender
+from app.ingest.assembly import observers, stream_directory
 from app.ingest.auth import CachedAuthenticator
 from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
+from app.ingest.intake import JournalWriter, ShippedNumber
 from app.ingest.stored_names import StoredNames
+from app.ingest.through import StoreThrough
 from app.journal import process as journal_process
+from app.logstore.registry import open_direct_writer
 from app.logstore.types import NS_PER_SECOND
 from app.telemetry.metrics import Reading, read_at_scrape
+from config.quotas import build_quotas
 
 
-def open_journal() -> None:
-    """Opens this process's journal; call it after fork."""
+def open_keeper() -> None:
+    """Opens what keeps records until the store has them: this host's journal, or in its place the
+    store itself. Call it after fork."""
+    if settings.JOURNAL_MODE == "local":
+        _open_journal()
+        return
+    through = StoreThrough(
+        open_direct_writer(settings.LOG_STORE, settings.LOG_STORE_LOCATION),
+        stream_directory(),
+        observers=observers(),
+        # Elsewhere a shipper does.
+        maintains="intake" in settings.WEB_PARTS,
+    )
+    _Here.through = through
+    journal_process.use_keeper(through)
+
+
+class _Here:
+    """What this process has open in place of a journal."""
+
+    through: StoreThrough | None = None
+
+
+def _open_journal() -> None:
     journal_process.configure(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
     journal_process.journal()
     read_at_scrape(read_journal)
@@ -40,19 +68,30 @@ def read_journal() -> list[Reading]:
 
 def build_edge() -> Edge:
     """The intake's front, on the event loop that will serve."""
-    journal = journal_process.journal()
     chosen = Settings(Cluster.of_installation(_name_of_installation()))
+    writer, shipped_number = _journal_of_edge()
     stores = Stores(
-        journal=journal_process.committer(),
-        shipped_number=lambda: journal.state().shipped_number,
+        journal=writer,
+        shipped_number=shipped_number,
         names=StoredNames(chosen.declared),
+        quotas=build_quotas(),
     )
     authenticate = CachedAuthenticator(look_up_sender, SYSTEM_CLOCK)
     return build(authenticate=authenticate, stores=stores, settings=chosen)
 
 
+def _journal_of_edge() -> tuple[JournalWriter, ShippedNumber]:
+    if _Here.through is not None:
+        return _Here.through, lambda: sys.maxsize
+    journal = journal_process.journal()
+    return journal_process.committer(), lambda: journal.state().shipped_number
+
+
 def close() -> None:
     """Commits and closes what this process has open."""
+    if _Here.through is not None:
+        _Here.through.close()
+        _Here.through = None
     journal_process.close()
 
 

@@ -1,4 +1,4 @@
-"""How each part of the embedded default is asked."""
+"""How each part is asked."""
 
 from __future__ import annotations
 
@@ -25,15 +25,24 @@ SHIPPER_SILENT_SECONDS = 30
 
 def parts() -> dict[str, Part]:
     """Every part that a web process watches. `database`, `redis` and `elasticsearch` are the names
-    of the contract, whatever does their job here."""
-    return {
-        "database": Part(check_database, is_needed=True),
+    of the contract, whatever does their job here.
+
+    The intake does not need the database: senders that it knows go on for a while, and no other
+    process would be better off. What it needs is the place where records are kept.
+    """
+    answers_api = "api" in settings.WEB_PARTS
+    takes_logs = "intake" in settings.WEB_PARTS
+    has_journal = settings.JOURNAL_MODE == "local"
+    asked = {
+        "database": Part(check_database, is_needed=answers_api),
         "redis": Part(check_broker),
-        "elasticsearch": Part(check_log_store),
-        "journal": Part(check_journal, is_needed=True),
-        "shipper": Part(check_shipper, is_essential=False),
-        "worker": Part(check_worker, is_essential=False),
+        "elasticsearch": Part(check_log_store, is_needed=not (answers_api or has_journal)),
     }
+    if has_journal:
+        asked["journal"] = Part(check_journal, is_needed=takes_logs)
+        asked["shipper"] = Part(check_shipper, is_essential=False)
+    asked["worker"] = Part(check_worker, is_essential=False)
+    return asked
 
 
 def check_database() -> Report:

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from app.core.ending import is_ending
 from app.core.endpoints import PublicEndpoint, Stability
 from app.health.checks import Status
 from app.health.process import watch
@@ -48,8 +49,8 @@ class Live(PublicEndpoint):
 
 
 class Ready(PublicEndpoint):
-    """This process can answer requests: 200, else 503. A log store that is down does not count:
-    logs are taken in all the same."""
+    """This process can answer requests: 200, else 503, also from the moment it was told to end. A
+    log store that is down counts only where logs go straight into it."""
 
     stability = Stability.STABLE
 
@@ -58,9 +59,9 @@ class Ready(PublicEndpoint):
     )
     def get(self, request: Request) -> Response:
         reports = watch().ask()
-        is_ready = watch().is_ready(reports)
+        is_ready = watch().is_ready(reports) and not is_ending()
         body = {
-            "status": "ready" if is_ready else "not_ready",
+            "status": "ending" if is_ending() else "ready" if is_ready else "not_ready",
             "checks": {name: report.status.value for name, report in reports.items()},
         }
         return Response(body, 200 if is_ready else _UNAVAILABLE, headers=_NOT_KEPT)

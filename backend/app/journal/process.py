@@ -9,6 +9,7 @@ from pathlib import Path
 from app.core.errors import Broken
 from app.journal.committer import GroupCommitter
 from app.journal.journal import Journal
+from app.journal.keeper import JournalKeeper, Keeper
 
 
 class _Process:
@@ -19,6 +20,7 @@ class _Process:
         self.where = where
         self.journal: Journal | None = None
         self.committer: GroupCommitter | None = None
+        self.keeper: Keeper | None = None
 
     def open_journal(self) -> Journal:
         if self.journal is None:
@@ -33,7 +35,7 @@ class _Process:
         if self.journal is not None:
             self.journal.abandon()
         self.lock = threading.Lock()
-        self.journal = self.committer = None
+        self.journal = self.committer = self.keeper = None
 
 
 _here = _Process()
@@ -62,6 +64,18 @@ def committer() -> GroupCommitter:
         return _here.committer
 
 
+def use_keeper(keeper: Keeper) -> None:
+    """Says who keeps what is handed in here, in place of a journal."""
+    with _here.lock:
+        _here.keeper = keeper
+
+
+def keeper() -> Keeper:
+    """Who keeps what this process hands in: the one that was named, else its journal."""
+    with _here.lock:
+        return _here.keeper or JournalKeeper(_here.open_journal())
+
+
 def close() -> None:
     """Commits what waits and closes; the next `journal()` opens again."""
     with _here.lock:
@@ -69,4 +83,4 @@ def close() -> None:
             _here.committer.close()
         if _here.journal is not None:
             _here.journal.close()
-        _here.journal = _here.committer = None
+        _here.journal = _here.committer = _here.keeper = None

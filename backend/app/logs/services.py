@@ -15,8 +15,8 @@ from app.core.errors import Conflict, NotFound, Unavailable
 from app.core.ids import uuid7_run
 from app.core.scope import Permission, Scope
 from app.journal.batch import Batch, encode
-from app.journal.journal import Journal
-from app.journal.process import journal
+from app.journal.keeper import Keeper
+from app.journal.process import keeper
 from app.logs.metrics import ENTRIES_REPLAYED
 from app.logs.models import Replay
 from app.logs.process import log_search
@@ -75,8 +75,9 @@ def replay_entry(
     if begun is None:
         begun, is_mine = _claim(scope, entry, text=text, repaired=repaired, clock=clock)
     _check_same(begun, text)
+    kept_by = keeper()
     try:
-        number = journal().append([encode(_batch(scope, entry, repaired, begun, clock=clock))])
+        number = kept_by.keep([encode(_batch(scope, entry, repaired, begun, clock=clock))])
     except Unavailable:
         if is_mine:
             Replay.objects.for_scope(scope).filter(pk=begun.pk, done_at=None).delete()
@@ -85,7 +86,7 @@ def replay_entry(
     return Replayed(
         mark=mark,
         stream=_stream_of(entry),
-        is_indexed=_is_indexed(journal(), number, clock=clock) if waits else None,
+        is_indexed=_is_indexed(kept_by, number, clock=clock) if waits else None,
     )
 
 
@@ -195,9 +196,9 @@ def _finish(scope: Scope, begun: Replay, *, entry_id: str, clock: Clock) -> Repl
     return mark_of(mine.get(entry_key=begun.entry_key))
 
 
-def _is_indexed(waiting_for: Journal, number: int, *, clock: Clock) -> bool:
+def _is_indexed(kept_by: Keeper, number: int, *, clock: Clock) -> bool:
     deadline = clock.monotonic() + WAIT_SECONDS
-    while waiting_for.state().shipped_number < number:
+    while not kept_by.is_found(number):
         if clock.monotonic() >= deadline:
             return False
         time.sleep(_POLL_SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from app.core.errors import Unavailable
 from app.core.scope import Scope
 from app.logstore.types import (
     AggregatePlan,
@@ -123,6 +124,31 @@ class LogWriter(Protocol):
 
     def close(self) -> None:
         """Commits and frees everything; the writer is not used afterwards."""
+        ...
+
+
+class DirectWriter(Protocol):
+    """Takes records in without a journal before it; any number of processes may have one."""
+
+    def store(self, requests: Sequence[Sequence[RoutedRecord]]) -> list[AppendReport | Unavailable]:
+        """Makes the records of several requests durable and visible, all before it returns.
+
+        Identity is as in `LogWriter`. Per request what became of it, or why none of it is promised:
+        some of its records may be there all the same, and meet themselves when they come again with
+        the ids that they have. Never raises for a bad record, nor for a store that is away.
+        """
+        ...
+
+    def maintain(self, now_ns: int) -> None:
+        """See `LogWriter`. Several at once do no harm."""
+        ...
+
+    def health(self) -> StoreHealth:
+        """Never raises; takes at most a second."""
+        ...
+
+    def close(self) -> None:
+        """Frees everything; the writer is not used afterwards."""
         ...
 
 

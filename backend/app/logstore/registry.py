@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from app.core.errors import Broken
+from app.core.errors import Broken, Unsupported
+from app.logstore.elastic.direct import ElasticDirectWriter
 from app.logstore.elastic.hosts import Hosts
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.embedded.reader import EmbeddedReader
 from app.logstore.embedded.writer import EmbeddedWriter
-from app.logstore.interface import FaultPoint, LogReader, LogWriter, no_fault
+from app.logstore.interface import DirectWriter, FaultPoint, LogReader, LogWriter, no_fault
+from app.logstore.memory.direct import MemoryDirectWriter
 from app.logstore.memory.store import MemoryStore
 from app.logstore.places import (
     HiddenDirectory,
@@ -51,6 +53,10 @@ _WRITERS: dict[str, Callable[[Location, FaultPoint, PlaceDirectory], LogWriter]]
     ),
     "memory": lambda location, _fault, _places: _memory(location),
 }
+_DIRECT_WRITERS: dict[str, Callable[[Location], DirectWriter]] = {
+    "elastic": ElasticDirectWriter,
+    "memory": lambda location: MemoryDirectWriter(_memory(location)),
+}
 
 
 def open_reader(
@@ -76,3 +82,12 @@ def open_writer(
     if kind not in _WRITERS:
         raise Broken(f"there is no log store {kind!r}; there are {', '.join(sorted(_WRITERS))}")
     return _WRITERS[kind](location, fault, places)
+
+
+def open_direct_writer(kind: str, location: Location) -> DirectWriter:
+    """A writer that needs no journal; `Unsupported` for a store that one process alone may write."""
+    if kind not in _DIRECT_WRITERS:
+        raise Unsupported(
+            f"the log store {kind!r} has one writer, the shipper: records cannot go straight into it"
+        )
+    return _DIRECT_WRITERS[kind](location)

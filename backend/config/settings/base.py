@@ -14,7 +14,7 @@ from config.env import Env
 from config.limits import rate_of
 from config.log_store import log_store_from_env
 from config.redis import BROKER, cache_of, redis_from_env
-from config.web_parts import web_parts
+from config.web_parts import journal_mode, web_parts
 
 env = Env(os.environ)
 
@@ -35,6 +35,7 @@ JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
 PLACES_HELD_SECONDS = env.seconds("PLACES_HELD_SECONDS", 600.0)
 STREAM_DIRECTORY = "config.stream_directory.StoredStreams"
 JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
+JOURNAL_MODE = journal_mode(env, LOG_STORE)
 WEB_PARTS = web_parts(env)
 
 # ── Django ────────────────────────────────────────────────────────────────────────────────────

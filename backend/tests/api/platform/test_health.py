@@ -11,6 +11,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from app.core.clock import SYSTEM_CLOCK
+from app.core.ending import begin_ending, forget_ending
 from app.health import views
 from app.health.checks import Part, Report, Status, Watch
 from app.health.heartbeat import note_beat
@@ -58,6 +59,35 @@ def test_all_parts_of_the_embedded_default_are_named(journal_dir: Path) -> None:
         "shipper",
         "worker",
     }
+
+
+def test_what_a_process_needs_follows_from_what_it_does(settings: Settings) -> None:
+    def needed(web_parts: str, journal_mode: str) -> set[str]:
+        settings.WEB_PARTS = tuple(web_parts.split(","))
+        settings.JOURNAL_MODE = journal_mode
+        return {name for name, part in parts().items() if part.is_needed}
+
+    assert needed("api,intake", "local") == {"database", "journal"}
+    assert needed("api", "local") == {"database"}
+    assert needed("intake", "local") == {"journal"}
+    assert needed("api,intake", "through") == {"database"}
+    assert needed("api", "through") == {"database"}
+    assert needed("intake", "through") == {"elasticsearch"}
+    assert {"journal", "shipper"}.isdisjoint(parts())
+
+
+def test_a_process_that_ends_is_not_ready_but_alive(
+    anonymous: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch_of(monkeypatch, database=Part(up, is_needed=True))
+    assert anonymous.get("/health/ready/").status_code == 200
+    begin_ending()
+    try:
+        ready = anonymous.get("/health/ready/")
+        assert anonymous.get("/health/live/").status_code == 200
+    finally:
+        forget_ending()
+    assert (ready.status_code, ready.json()["status"]) == (503, "ending")
 
 
 def test_everything_up_is_healthy(anonymous: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.utils.module_loading import import_string
 from typing_extensions import override
 
-from app.ingest.directory import DefaultStreams, StreamDirectory
+from app.ingest.assembly import observers, stream_directory
 from app.ingest.exclusive import only_shipper
 from app.ingest.faults import VARIABLE, fault_of
 from app.ingest.shipper import NAP_SECONDS, Parts, Shipper, Stop
 from app.journal.journal import Journal
-from app.logstore.interface import Observer
 from app.logstore.registry import open_writer
 from app.streams.known_places import known_places
 
@@ -51,21 +49,7 @@ def _ship(stop: Stop) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        Shipper(Parts(journal, writer, _directory(), _observers(), fault)).run(stop)
+        Shipper(Parts(journal, writer, stream_directory(), observers(), fault)).run(stop)
     finally:
         writer.close()
         journal.close()
-
-
-def _directory() -> StreamDirectory:
-    """The one that `STREAM_DIRECTORY` names (a factory without arguments), or one stream each."""
-    path = getattr(settings, "STREAM_DIRECTORY", "")
-    if path:
-        directory: StreamDirectory = import_string(path)()
-        return directory
-    return DefaultStreams(settings.RETENTION_DAYS)
-
-
-def _observers() -> list[Observer]:
-    """What the factories in `SHIPPER_OBSERVERS` make."""
-    return [import_string(path)() for path in getattr(settings, "SHIPPER_OBSERVERS", ())]
