@@ -18,8 +18,10 @@ from typing import IO, Any
 
 import orjson
 import zstandard
+from django.db import IntegrityError
 
 from app.core.config_rows import (
+    References,
     Summary,
     Tally,
     delete_rows,
@@ -28,8 +30,14 @@ from app.core.config_rows import (
     is_empty,
     lines_of,
     summary_of,
+    tables,
 )
-from app.core.db import applied_migrations, snapshot, whole_or_not_at_all
+from app.core.db import (
+    applied_migrations,
+    keeps_rows_that_name_missing_ones,
+    replacing_all,
+    snapshot,
+)
 from app.core.errors import Broken, Conflict, Invalid
 
 FORMAT = 1
@@ -56,37 +64,46 @@ def write_backup(path: Path, *, using: str, now: datetime) -> Summary:
     return summary
 
 
-def check_backup(path: Path, *, using: str) -> Summary:
-    """Reads the whole file; `Invalid` unless it is complete, undamaged and of this very schema."""
+def check_backup(path: Path, *, using: str, accepts_dangling: bool = False) -> Summary:
+    """Reads the whole file; `Invalid` unless it is complete, undamaged and of this very schema, and
+    every row that its rows name is in it."""
     with _entries(path) as entries:
         header = next(entries, None)
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise Invalid(f"{str(path)!r} is no backup of format {FORMAT}")
         _check_migrations(header.get("migrations", []), applied_migrations(using))
-        tally = Tally()
+        tally, references = Tally(), References()
         for entry in entries:
             if "summary" in entry:
                 found = tally.summary()
                 if entry["summary"] != asdict(found) or next(entries, None) is not None:
                     raise Invalid("the backup is damaged: its digest is another")
+                _check_references(references, using, is_accepted=accepts_dangling)
                 return found
             tally.add(entry["model"], encode(entry))
+            references.add(entry["model"], entry["row"])
     raise Invalid("the backup is cut off")
 
 
-def restore_backup(path: Path, *, using: str, is_replacing: bool) -> Summary:
+def restore_backup(
+    path: Path, *, using: str, is_replacing: bool, accepts_dangling: bool = False
+) -> Summary:
     """Writes the backup into an empty database, or in place of everything there is, and reads it
-    back: `Broken` if anything is not as it was."""
-    expected = check_backup(path, using=using)
+    back: `Broken` if anything is not as it was. Whatever happens, the database holds the whole
+    backup or what it held before."""
+    expected = check_backup(path, using=using, accepts_dangling=accepts_dangling)
     if not is_replacing and not is_empty(using):
         raise Conflict("the database is not empty: --replace deletes everything in it first")
-    with whole_or_not_at_all(using):
+    with replacing_all(tables(), using=using):
         delete_rows(using)
-        with _entries(path) as entries:
-            next(entries)
-            insert_rows((entry for entry in entries if "model" in entry), using=using)
-    if summary_of(using) != expected:
-        raise Broken("what is in the database now is not what was in the backup")
+        try:
+            with _entries(path) as entries:
+                next(entries)
+                insert_rows((entry for entry in entries if "model" in entry), using=using)
+        except IntegrityError as error:
+            raise Invalid(f"the rows of the backup contradict each other: {error}") from error
+        if summary_of(using) != expected:
+            raise Broken("what was written is not what is in the backup; everything is as before")
     return expected
 
 
@@ -150,6 +167,14 @@ def _check_migrations(made_with: list[str], here: list[str]) -> None:
             f"it is from before the migrations {_shown(unknown)}: "
             "restore it with the version that made it, then migrate"
         )
+
+
+def _check_references(references: References, using: str, *, is_accepted: bool) -> None:
+    missing = references.missing()
+    if missing and not keeps_rows_that_name_missing_ones(using):
+        raise Invalid(f"this database cannot keep all rows: {'; '.join(missing)}")
+    if missing and not is_accepted:
+        raise Invalid(f"{'; '.join(missing)}: --accept-dangling restores them all the same")
 
 
 def _shown(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 
 from app.core.errors import Invalid
 from app.core.tenancy import every_row
@@ -80,11 +80,48 @@ def is_empty(using: str) -> bool:
     )
 
 
+def tables() -> list[str]:
+    """Where rows are kept, also those of sessions."""
+    return sorted(model._meta.db_table for model in _every_model())
+
+
 def delete_rows(using: str) -> None:
     """Deletes everything, also sessions: they may be of people who are not there any more."""
-    for model in apps.get_models(include_auto_created=True):
-        if _is_table(model):
-            every_row(model, using=using)._raw_delete(using)
+    for model in _every_model():
+        every_row(model, using=using)._raw_delete(using)
+
+
+class References:
+    """Which rows the rows that pass by name, and whether those pass too."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[tuple[str, str]]] = {}
+        for model in _models():
+            self._columns[model._meta.label_lower] = [
+                (column.attname, column.related_model._meta.label_lower)
+                for column in model._meta.local_concrete_fields
+                if isinstance(column, ForeignKey) and column.target_field.primary_key
+            ]
+        self._keys = {model._meta.label_lower: model._meta.pk.attname for model in _models()}
+        self._targets = {target for columns in self._columns.values() for _, target in columns}
+        self._there: dict[str, set[Any]] = {label: set() for label in self._targets}
+        self._named: dict[tuple[str, str, str], set[Any]] = {}
+
+    def add(self, label: str, values: Mapping[str, Any]) -> None:
+        if label in self._targets:
+            self._there[label].add(values.get(self._keys[label]))
+        for name, target in self._columns.get(label, ()):
+            value = values.get(name)
+            if value is not None:
+                self._named.setdefault((label, name, target), set()).add(value)
+
+    def missing(self) -> list[str]:
+        """A sentence about each column whose rows name some that are not there."""
+        return [
+            f"{label}.{name} names {len(lost)} of {target} that are not there"
+            for (label, name, target), named in sorted(self._named.items())
+            if (lost := named - self._there[target])
+        ]
 
 
 def insert_rows(entries: Iterable[Mapping[str, Any]], *, using: str) -> None:
@@ -131,13 +168,13 @@ def _insert(run: list[Model], using: str) -> None:
 
 
 def _models() -> list[type[Model]]:
-    found = [
-        model
-        for model in apps.get_models(include_auto_created=True)
-        if _is_table(model) and model._meta.label_lower not in _LEFT_OUT
-    ]
+    found = [model for model in _every_model() if model._meta.label_lower not in _LEFT_OUT]
     return sorted(found, key=lambda model: model._meta.label_lower)
 
 
-def _is_table(model: type[Model]) -> bool:
-    return model._meta.managed and not model._meta.proxy and not model._meta.swapped
+def _every_model() -> list[type[Model]]:
+    return [
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy and not model._meta.swapped
+    ]

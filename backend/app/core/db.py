@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,14 +36,21 @@ def atomic() -> AbstractContextManager[None]:
     return transaction.atomic()
 
 
-def whole_or_not_at_all(using: str) -> AbstractContextManager[None]:
-    """For a work of minutes on one database: a transaction where such a long one can be had.
+def replacing_all(tables: Sequence[str], *, using: str) -> AbstractContextManager[None]:
+    """For a work of minutes that writes these tables anew: what is in them when it ends is what was
+    written inside, or, whatever happens, what was there before.
 
-    MongoDB ends a transaction after a minute; there whoever is cut off has to begin anew.
+    On MongoDB they are empty at the beginning, elsewhere they are as they were.
     """
     if connections[using].vendor == _MONGODB:
-        return nullcontext()
+        context: AbstractContextManager[None] = _engine(using).replacing(tables)
+        return context
     return transaction.atomic(using=using)
+
+
+def keeps_rows_that_name_missing_ones(using: str) -> bool:
+    """Whether a row may name another one that is not there."""
+    return connections[using].vendor == _MONGODB
 
 
 def snapshot(using: str) -> AbstractContextManager[None]:

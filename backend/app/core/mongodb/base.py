@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,6 +19,7 @@ from app.core.mongodb.errors import as_django_error, translated
 from app.core.mongodb.introspection import DatabaseIntrospection
 from app.core.mongodb.lookups import register_lookups
 from app.core.mongodb.operations import DatabaseOperations
+from app.core.mongodb.replacing import Replacement, finish_replacement
 from app.core.mongodb.schema import DatabaseSchemaEditor
 
 WRITTEN_FOR = "5.2.4"
@@ -34,6 +35,8 @@ class DatabaseWrapper(backend.DatabaseWrapper):
     connection: Any
     session: Any
     run_on_commit: list[Any]
+    # Of the collections that this thread works on, while they are not in their places yet.
+    _prefix = ""
 
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
@@ -51,6 +54,7 @@ class DatabaseWrapper(backend.DatabaseWrapper):
             with translated():
                 super().init_connection_state()
                 self._refuse_standalone()
+                finish_replacement(self.database)
         except Exception:
             # The next question begins anew, also whether the server will do.
             self.connection = None
@@ -61,6 +65,31 @@ class DatabaseWrapper(backend.DatabaseWrapper):
         """All or nothing. Inside another one it is a part of that."""
         context: AbstractContextManager[None] = backend_atomic(self.alias)
         return context
+
+    @contextlib.contextmanager
+    def replacing(self, names: Sequence[str]) -> Iterator[None]:
+        """What is written inside, into collections that are empty at first, takes the place of
+        these at the end, all at once; nothing happens to them when anything is raised."""
+        self.ensure_connection()
+        replacement = Replacement(self.database, names)
+        try:
+            with translated():
+                replacement.prepare()
+            self._prefix = replacement.prefix
+            try:
+                yield
+            finally:
+                self._prefix = ""
+        except BaseException:
+            with contextlib.suppress(PyMongoError):
+                replacement.discard()
+            raise
+        with translated():
+            replacement.complete()
+
+    @override
+    def get_collection(self, name: str, **options: Any) -> Any:
+        return super().get_collection(f"{self._prefix}{name}", **options)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,11 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from app.audit.models import AuditEntry
 from app.core.backup import check_backup, restore_backup, write_backup
 from app.core.clock import utc_now
-from app.core.config_rows import Summary, is_empty, summary_of
+from app.core.config_rows import Summary, Tally, encode, is_empty, summary_of
 from app.core.db import database_kind
 from app.core.errors import Invalid
 from app.streams.models import Stream
-from app.users.models import User
+from app.users.models import Organisation, User
 from tests.conftest import PASSWORD, Person, client_with
 
 BACKEND = Path(__file__).resolve().parents[3]
@@ -184,6 +187,62 @@ def test_a_damaged_backup_changes_nothing(
     with pytest.raises(CommandError, match=complaint):
         run("restore", changed, "--replace")
     assert summary_of(DEFAULT_DB_ALIAS) == filled
+
+
+def with_other_rows(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Writes the backup anew with the rows that `change` gives, its digest right again."""
+    header, *rows, _ = lines_of(path)
+    tally = Tally()
+    kept = []
+    for line in rows:
+        for row in change(json.loads(line)):
+            kept.append(encode(row) + b"\n")
+            tally.add(row["model"], encode(row))
+    summary = encode({"summary": asdict(tally.summary())}) + b"\n"
+    write_lines(path, [header, *kept, summary])
+
+
+def test_a_row_that_names_a_missing_one_is_refused_or_accepted_knowingly(
+    filled: Summary, charlie: Person, tmp_path: Path
+) -> None:
+    path = tmp_path / "config"
+    run("backup", path)
+    lost = str(charlie.org_id)
+    with_other_rows(path, lambda row: [] if row["row"]["id"] == lost else [row])
+    complaint = (
+        r"streams\.stream\.organisation_id names 1 of users\.organisation that are not there"
+    )
+    for arguments in (("--check",), ("--replace",)):
+        with pytest.raises(CommandError, match=complaint):
+            run("restore", path, *arguments)
+    assert summary_of(DEFAULT_DB_ALIAS) == filled
+    if database_kind() == "sqlite":
+        with pytest.raises(CommandError, match="this database cannot keep all rows"):
+            run("restore", path, "--replace", "--accept-dangling")
+        assert summary_of(DEFAULT_DB_ALIAS) == filled
+        return
+    assert "in order" in run("restore", path, "--check", "--accept-dangling")
+    run("restore", path, "--replace", "--accept-dangling")
+    assert Stream.objects.for_scope(charlie.scope).exists()
+    assert not Organisation.objects.filter(pk=charlie.org_id).exists()
+
+
+def test_rows_that_contradict_each_other_change_nothing(filled: Summary, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    run("backup", path)
+
+    def same_name(row: dict[str, Any]) -> list[dict[str, Any]]:
+        if row["model"] == "users.user":
+            row["row"]["login_name"] = "alice"
+        return [row]
+
+    with_other_rows(path, same_name)
+    with pytest.raises(CommandError, match="contradict each other"):
+        run("restore", path, "--replace")
+    assert summary_of(DEFAULT_DB_ALIAS) == filled
+    if database_kind() == "mongodb":
+        names = connections[DEFAULT_DB_ALIAS].introspection.table_names()
+        assert not [name for name in names if name.startswith("replacing_")]
 
 
 def test_bytes_that_are_no_backup_are_refused(tmp_path: Path) -> None:

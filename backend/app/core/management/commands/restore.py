@@ -14,7 +14,8 @@ from app.core.errors import ElkError
 
 
 class Command(BaseCommand):
-    """Nothing is written unless the whole file is in order; what was written is read back."""
+    """Nothing is written unless the whole file is in order; what was written is read back. Cut off
+    at any moment it has changed nothing, or everything."""
 
     help = "Restores the config database from a backup, SQLite's or MongoDB's alike."
 
@@ -24,15 +25,24 @@ class Command(BaseCommand):
         parser.add_argument("--replace", action="store_true", help="delete what is there first")
         parser.add_argument("--check", action="store_true", help="only look whether it would fit")
 
+        parser.add_argument(
+            "--accept-dangling",
+            action="store_true",
+            help="also with rows that name others which are not there (MongoDB)",
+        )
+
     @override
     def handle(self, *_args: Any, **options: Any) -> None:
-        path = options["file"]
+        path, accepts = options["file"], options["accept_dangling"]
         try:
             if options["check"]:
-                summary = check_backup(path, using=DEFAULT_DB_ALIAS)
+                summary = check_backup(path, using=DEFAULT_DB_ALIAS, accepts_dangling=accepts)
             else:
                 summary = restore_backup(
-                    path, using=DEFAULT_DB_ALIAS, is_replacing=options["replace"]
+                    path,
+                    using=DEFAULT_DB_ALIAS,
+                    is_replacing=options["replace"],
+                    accepts_dangling=accepts,
                 )
         except ElkError as error:
             raise CommandError(error.detail) from error

@@ -281,6 +281,11 @@ def test_the_users_may_do_what_they_need_and_no_more(
     worker.database["things"].create_index("name")
     reader.ensure_connection()
     assert reader.database["things"].count_documents({}) == 1
+    with worker.replacing(["things"]):
+        worker.get_collection("things").insert_one({"_id": 2})
+        assert reader.database["things"].find_one() == {"_id": 1}
+    assert reader.database["things"].find_one() == {"_id": 2}
+    assert "name_1" in reader.database["things"].index_information()
     for ask in (
         lambda: reader.database["things"].insert_one({}),
         lambda: reader.database.drop_collection("things"),
