@@ -64,9 +64,12 @@ def client() -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def async_client() -> redis.asyncio.Redis:
-    """New connections for one event loop; whoever asks closes them."""
-    entry = _entry()
+def async_client(*, most_seconds: float = float("inf")) -> redis.asyncio.Redis:
+    """New connections for one event loop; whoever asks closes them. They wait no longer than
+    `most_seconds`, however long the settings allow."""
+    entry = dict(_entry())
+    for name in ("CONNECT_SECONDS", "SOCKET_SECONDS"):
+        entry[name] = min(entry[name], most_seconds)
     kind = redis.asyncio.SSLConnection if entry["TLS"] else redis.asyncio.Connection
     pool = redis.asyncio.BlockingConnectionPool(
         connection_class=kind,

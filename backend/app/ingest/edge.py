@@ -19,6 +19,7 @@ from app.ingest.elastic_errors import elastic_error, must_be_cut
 from app.ingest.handshake import Handshake
 from app.ingest.intake import Intake, JournalWriter, ShippedNumber
 from app.ingest.native import NativeEndpoint
+from app.ingest.quotas import Quotas
 from app.ingest.requests import Request
 from app.ingest.responses import (
     Answer,
@@ -122,11 +123,13 @@ class Stores:
     """What the edge writes to.
 
     `shipped_number` says up to which journal entry everything can be found by every process.
+    Without `quotas` everybody may send as much as they like.
     """
 
     journal: JournalWriter
     shipped_number: ShippedNumber
     names: DeclaredNames
+    quotas: Quotas | None = None
 
 
 def build(
@@ -137,7 +140,7 @@ def build(
     clock: Clock = SYSTEM_CLOCK,
 ) -> Edge:
     """The edge with everything given in; for one event loop."""
-    intake = Intake(stores.journal, stores.shipped_number, settings.limits, clock)
+    intake = Intake(stores.journal, stores.shipped_number, settings.limits, clock, stores.quotas)
     parts = ElasticParts(
         cluster=settings.cluster,
         bulk=BulkEndpoint(intake),

@@ -11,12 +11,13 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from app.core.clock import Clock
-from app.core.errors import Full, OverLimit
+from app.core.errors import ElkError, Full, OverLimit
 from app.core.ids import OrgId, uuid7_run
 from app.ingest.admission import BodyMemory, BodyShare, Limits, read_body
 from app.ingest.decode import decode, split_encodings
 from app.ingest.intake_metrics import count_records
 from app.ingest.protocols.records import MIB, Records
+from app.ingest.quotas import Quotas
 from app.ingest.requests import Headers
 from app.ingest.responses import Receive
 from app.journal.batch import Batch, encode
@@ -56,18 +57,26 @@ class Intake:
     """
 
     def __init__(
-        self, journal: JournalWriter, shipped_number: ShippedNumber, limits: Limits, clock: Clock
+        self,
+        journal: JournalWriter,
+        shipped_number: ShippedNumber,
+        limits: Limits,
+        clock: Clock,
+        quotas: Quotas | None = None,
     ) -> None:
         self.limits = limits
         self.clock = clock
         self._journal = journal
         self._shipped_number = shipped_number
+        self._quotas = quotas
         self._memory = BodyMemory(limits.held_bytes)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="ingest-decode")
 
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._quotas is not None:
+            self._quotas.close()
 
     def share_of_memory(self) -> AbstractContextManager[BodyShare]:
         """The memory for one request: hold it from the body to the answer."""
@@ -103,7 +112,8 @@ class Intake:
         protocol: str,
         stream: str = "",
     ) -> Kept:
-        """Makes records durable; `OverLimit` when the journal has no room, nothing kept then."""
+        """Makes records durable; `OverLimit` when the organisation's quota is used up or the
+        journal has no room, nothing kept then."""
         now_ns = self.clock.now_ns()
         first_id = uuid7_run(now_ns // 1_000_000)
         if not records.lines:
@@ -121,17 +131,33 @@ class Intake:
             bad=records.bad,
         )
         size = sum(map(len, records.lines))
+        number = await self._charged(org_id, whole, size)
+        count_records(protocol, records, size)
+        return Kept(number, first_id)
+
+    async def _charged(self, org_id: OrgId, whole: Batch, size: int) -> int:
+        if self._quotas is None:
+            return await self._append(whole, size)
+        charges = self._quotas.charges(org_id, records=len(whole.lines), size=size)
+        if not charges:
+            return await self._append(whole, size)
+        await self._quotas.take(charges)
+        try:
+            return await self._append(whole, size)
+        except ElkError:
+            await self._quotas.give_back(charges)
+            raise
+
+    async def _append(self, whole: Batch, size: int) -> int:
         payloads = await self._run(
             lambda: [encode(batch) for batch in in_pieces(whole, size)], size=size
         )
         try:
-            number = await self._journal.append(payloads)
+            return await self._journal.append(payloads)
         except Full as full:
             raise OverLimit(
                 full.detail, code=full.code, retry_after_seconds=full.retry_after_seconds or 1
             ) from full
-        count_records(protocol, records, size)
-        return Kept(number, first_id)
 
     async def wait_until_indexed(self, number: int) -> bool:
         """Whether everything up to a journal entry can be found; waits for it, but not for ever."""

@@ -12,6 +12,13 @@ RECORDS = Counter(
     "elkv_ingest_records", "Records received, by what became of them", ["protocol", "outcome"]
 )
 BYTES = Counter("elkv_ingest_bytes", "Bytes of records made durable", ["protocol"])
+QUOTA_REFUSED = Counter(
+    "elkv_ingest_quota_refused_requests", "Requests beyond an organisation's quota", ["quota"]
+)
+QUOTA_COUNTED_APART = Counter(
+    "elkv_ingest_quota_counted_apart_requests",
+    "Requests counted by one process for itself because Redis was away",
+)
 SECONDS = Histogram(
     "elkv_ingest_request_seconds",
     "Time from a request's first byte to its answer",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from typing_extensions import override
 
 from app.core.clock import utc_now
-from app.core.tenancy import TenantModel
+from app.core.tenancy import TenantManager, TenantModel
 
 
 class DeclaredName(TenantModel):
@@ -32,3 +34,28 @@ class DeclaredName(TenantModel):
     @override
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+class IngestQuotaManager(TenantManager["IngestQuota"]):
+    """The edge needs the quotas of all organisations, before anybody has asked for anything."""
+
+    def of_everybody(self) -> models.QuerySet[IngestQuota]:
+        return models.Manager.get_queryset(self)
+
+
+class IngestQuota(TenantModel):
+    """What one organisation may send, where that is not what the settings say for all. 0: as much
+    as it likes."""
+
+    records_per_second = models.PositiveBigIntegerField(default=0)
+    bytes_per_day = models.PositiveBigIntegerField(default=0)
+    changed_at = models.DateTimeField(default=utc_now)
+
+    objects: ClassVar[IngestQuotaManager] = IngestQuotaManager()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organisation"], name="one_ingest_quota")]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.records_per_second} records/s, {self.bytes_per_day} bytes/day"

@@ -155,3 +155,9 @@ def facts_of(row: ApiKey) -> ApiKeyFacts:
 def list_organisation_ids() -> tuple[OrgId, ...]:
     """Every organisation of the installation, for the parts that work for all of them."""
     return tuple(OrgId(pk) for pk in Organisation.objects.values_list("pk", flat=True))
+
+
+def find_organisation(slug: str) -> OrgId | None:
+    """The organisation with this slug, for operators' commands."""
+    found = Organisation.objects.filter(slug=slug.lower()).values_list("pk", flat=True).first()
+    return None if found is None else OrgId(found)

@@ -127,6 +127,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ORGANISATION_FOUNDERS = ["app.streams.services.add_default_stream"]
 REGISTRATION_RATE = rate_of("REGISTRATION_RATE", env.text("REGISTRATION_RATE", "20/hour"))
 LOGIN_FAILURES_PER_MINUTE = env.integer("LOGIN_FAILURES_PER_MINUTE", 10, least=1)
+# What an organisation may send, unless it has a quota of its own (manage.py set_quota). 0: no limit.
+INGEST_RECORDS_PER_SECOND = env.integer("INGEST_RECORDS_PER_SECOND", 0)
+INGEST_BYTES_PER_DAY = env.integer("INGEST_BYTES_PER_DAY", 0)
 # How many proxies of ours stand in front and write X-Forwarded-For; 0: the peer's address counts.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
 

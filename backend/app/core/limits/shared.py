@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,10 +125,6 @@ class SharedLimiterOnLoop:
         taken = [charge for charge in charges if not isinstance(charge.limit, Rate)]
         with connections.answering():
             await self._script(keys_of(taken), arguments_of(taken, None, is_back=True))
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await asyncio.shield(self._client.aclose())
 
 
 def key_of(limit: Limit, subject: str) -> str:

@@ -25,6 +25,7 @@ from app.ingest.auth import CachedAuthenticator, LookUp, Shown
 from app.ingest.cluster import Cluster
 from app.ingest.declared import DeclaredNames
 from app.ingest.edge import Settings, Stores, build
+from app.ingest.quotas import Quotas
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter
 from app.journal.journal import Journal
@@ -99,6 +100,7 @@ def served(
     journal_bytes: int = 64 << 20,
     look_up: LookUp = look_up,
     names: DeclaredNames | None = None,
+    quotas: Quotas | None = None,
 ) -> Iterator[Served]:
     """Serves until the end of the block."""
     journal = Journal(directory, max_bytes=journal_bytes)
@@ -108,6 +110,7 @@ def served(
         journal=committer,
         shipped_number=lambda: journal.state().shipped_number,
         names=names or RememberedNames(),
+        quotas=quotas,
     )
     settings = Settings(Cluster.of_installation("test"), limits=limits or Limits())
     edge = build(authenticate=authenticate, stores=stores, settings=settings)
