@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from app.logstore.partitions import Home, expires_ns, is_period, parse_group
 
+# Held by whoever changes partitions: the shipper, or a move of records while there is none.
+WRITER_LOCK = "writer.lock"
+
 _BROKEN = "broken-"
+_DRAFT = "draft-"
+_GONE = "gone-"
 
 
 def directory_of(location: Path, home: Home) -> Path:
@@ -55,6 +61,48 @@ def set_aside(location: Path, home: Home) -> str:
         number += 1
     directory.rename(aside)
     return f"{home.group}/{aside.name}"
+
+
+def draft_of(location: Path, home: Home) -> Path:
+    """Where a partition is written that will take another one's place."""
+    directory = directory_of(location, home)
+    return directory.with_name(f"{_DRAFT}{directory.name}")
+
+
+def replace(location: Path, home: Home) -> None:
+    """Puts the draft in the partition's place, or removes it where there is no draft."""
+    directory = directory_of(location, home)
+    gone = directory.with_name(f"{_GONE}{directory.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    directory.rename(gone)
+    finish_replacing(location)
+
+
+def finish_replacing(location: Path) -> None:
+    """Goes on where a `replace` was cut off; forgets drafts that were not finished."""
+    for group in _names(location):
+        if parse_group(group) is None:
+            continue
+        folder = location / group
+        for name in _names(folder):
+            period = name.removeprefix(_GONE)
+            if name != period and is_period(period):
+                draft = folder / f"{_DRAFT}{period}"
+                if draft.exists() and not (folder / period).exists():
+                    draft.rename(folder / period)
+                _sync(folder)
+                shutil.rmtree(folder / name)
+        for name in _names(folder):
+            if name.startswith(_DRAFT) and is_period(name.removeprefix(_DRAFT)):
+                shutil.rmtree(folder / name)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _names(directory: Path) -> list[str]:

@@ -9,7 +9,12 @@ from pathlib import Path
 from app.core.errors import Unavailable
 from app.logstore.embedded.entry import Entry
 from app.logstore.embedded.open_writers import OpenWriters
-from app.logstore.embedded.shelf import broken_in, expired_broken, homes_in
+from app.logstore.embedded.shelf import (
+    broken_in,
+    expired_broken,
+    finish_replacing,
+    homes_in,
+)
 from app.logstore.embedded.source import Damaged
 from app.logstore.embedded.writing import PartitionWriter
 from app.logstore.interface import FaultPoint, no_fault
@@ -34,6 +39,8 @@ class EmbeddedWriter:
         """`places`: where records belong."""
         self._location = location
         self._fault = fault
+        # A move of records that was killed may have left a partition under another name.
+        finish_replacing(location)
         self._writers = OpenWriters(location, places, fault)
         # The number of the first entry of each journal that waits for a commit, or was let go.
         self._first_waiting: dict[str, int] = {}
