@@ -13,12 +13,14 @@ from app.ingest.assembly import observers, stream_directory
 from app.ingest.auth import CachedAuthenticator
 from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
+from app.ingest.exclusive import IntakeMark
 from app.ingest.intake import JournalWriter, ShippedNumber
 from app.ingest.stored_names import StoredNames
 from app.ingest.through import StoreThrough
 from app.journal import process as journal_process
 from app.logstore.registry import open_direct_writer
 from app.logstore.types import NS_PER_SECOND
+from app.streams.known_places import known_places
 from app.telemetry.metrics import Reading, read_at_scrape
 from config.quotas import build_quotas
 
@@ -30,7 +32,11 @@ def open_keeper() -> None:
         _open_journal()
         return
     through = StoreThrough(
-        open_direct_writer(settings.LOG_STORE, settings.LOG_STORE_LOCATION),
+        open_direct_writer(
+            settings.LOG_STORE,
+            settings.LOG_STORE_LOCATION,
+            places=known_places(held_seconds=settings.PLACES_HELD_SECONDS),
+        ),
         stream_directory(),
         observers=observers(),
         # Elsewhere a shipper does.
@@ -41,12 +47,15 @@ def open_keeper() -> None:
 
 
 class _Here:
-    """What this process has open in place of a journal."""
+    """What this process has open beside its journal, or in place of it."""
 
     through: StoreThrough | None = None
+    intake_mark: IntakeMark | None = None
 
 
 def _open_journal() -> None:
+    if "intake" in settings.WEB_PARTS:
+        _Here.intake_mark = IntakeMark(settings.JOURNAL_DIR)
     journal_process.configure(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
     journal_process.journal()
     read_at_scrape(read_journal)
@@ -93,6 +102,9 @@ def close() -> None:
         _Here.through.close()
         _Here.through = None
     journal_process.close()
+    if _Here.intake_mark is not None:
+        _Here.intake_mark.close()
+        _Here.intake_mark = None
 
 
 def _name_of_installation() -> str:

@@ -1,4 +1,5 @@
-"""There is one shipper per journal: a lock that the kernel frees however its holder ends."""
+"""Who works on a journal: one shipper, and any number of processes that take logs in. Locks that the
+kernel frees however their holders end."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ import structlog
 log = structlog.get_logger(__name__)
 
 FILE_NAME = "shipper.lock"
+INTAKE_FILE_NAME = "intake.lock"
 
 
 @contextmanager
 def only_shipper(directory: Path, wait: Callable[[], bool]) -> Iterator[bool]:
     """Holds the lock for the block, `True` then. While another process has it, says so once and
     calls `wait` between tries; when that returns `False` the block runs with `False`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    file = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = _open(directory / FILE_NAME)
     try:
         is_held = _try(file)
         if not is_held:
@@ -33,6 +34,32 @@ def only_shipper(directory: Path, wait: Callable[[], bool]) -> Iterator[bool]:
         yield is_held
     finally:
         os.close(file)
+
+
+class IntakeMark:
+    """Says that this process takes logs in, until it is closed or the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = _open(directory / INTAKE_FILE_NAME)
+        # Only `is_taken_in` ever holds it alone, for a moment.
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def is_taken_in(directory: Path) -> bool:
+    """Whether any process takes logs in over this journal."""
+    file = _open(directory / INTAKE_FILE_NAME)
+    try:
+        return not _try(file)
+    finally:
+        os.close(file)
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _try(file: int) -> bool:

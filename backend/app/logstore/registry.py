@@ -53,9 +53,9 @@ _WRITERS: dict[str, Callable[[Location, FaultPoint, PlaceDirectory], LogWriter]]
     ),
     "memory": lambda location, _fault, _places: _memory(location),
 }
-_DIRECT_WRITERS: dict[str, Callable[[Location], DirectWriter]] = {
-    "elastic": ElasticDirectWriter,
-    "memory": lambda location: MemoryDirectWriter(_memory(location)),
+_DIRECT_WRITERS: dict[str, Callable[[Location, PlaceDirectory], DirectWriter]] = {
+    "elastic": lambda location, places: ElasticDirectWriter(location, places=places),
+    "memory": lambda location, _places: MemoryDirectWriter(_memory(location)),
 }
 
 
@@ -84,10 +84,12 @@ def open_writer(
     return _WRITERS[kind](location, fault, places)
 
 
-def open_direct_writer(kind: str, location: Location) -> DirectWriter:
+def open_direct_writer(
+    kind: str, location: Location, places: PlaceDirectory = all_shared
+) -> DirectWriter:
     """A writer that needs no journal; `Unsupported` for a store that one process alone may write."""
     if kind not in _DIRECT_WRITERS:
         raise Unsupported(
             f"the log store {kind!r} has one writer, the shipper: records cannot go straight into it"
         )
-    return _DIRECT_WRITERS[kind](location)
+    return _DIRECT_WRITERS[kind](location, places)

@@ -10,6 +10,7 @@ from app.core.errors import Unavailable
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.positions import Positions
 from app.logstore.elastic.writer import ElasticWriter, Limits
+from app.logstore.places import PlaceDirectory, all_shared
 from app.logstore.types import AppendReport, Position, RoutedRecord, StoreHealth
 
 # The sender waits, and comes again by itself.
@@ -20,8 +21,9 @@ class ElasticDirectWriter:
     """Any number of them may write at once, in any processes: two that take the same record meet at
     its `_id`."""
 
-    def __init__(self, location: Location) -> None:
-        self._writer = _Writer(location)
+    def __init__(self, location: Location, *, places: PlaceDirectory = all_shared) -> None:
+        """`places`: where records belong."""
+        self._writer = _Writer(location, places)
 
     def store(self, requests: Sequence[Sequence[RoutedRecord]]) -> list[AppendReport | Unavailable]:
         """See `DirectWriter`."""
@@ -57,8 +59,8 @@ class ElasticDirectWriter:
 class _Writer(ElasticWriter):
     """Each request is the one entry of a journal of its own, so that what waits can be told apart."""
 
-    def __init__(self, location: Location) -> None:
-        super().__init__(location, holds_back=True, limits=Limits(_PATIENCE_SECONDS))
+    def __init__(self, location: Location, places: PlaceDirectory) -> None:
+        super().__init__(location, places=places, holds_back=True, limits=Limits(_PATIENCE_SECONDS))
         self._positions = _NoPositions(self._cluster)
 
     def is_held(self, position: Position) -> bool:

@@ -1,0 +1,230 @@
+"""Each process ends within thirty seconds of SIGTERM, in the middle of work, and loses none of it."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from tests.process.programs import (
+    GUNICORN,
+    STOP_SECONDS,
+    Program,
+    WebProgram,
+    answers,
+    environment_of,
+    manage,
+    wait_until,
+)
+from tests.process.senders import Sender
+from tests.process.service import Tenant, join, report
+
+DELAY_SECONDS = 2
+
+
+class Group:
+    """API, intake and shipper over one directory, each to be ended by itself."""
+
+    def __init__(self, data_dir: Path, **more: str) -> None:
+        self.environment = environment_of(
+            data_dir, SHUTDOWN_DELAY_SECONDS=str(DELAY_SECONDS), WEB_CONCURRENCY="2", **more
+        )
+        self.api = WebProgram(GUNICORN, {**self.environment, "WEB_PARTS": "api"})
+        self.ingest = WebProgram(("manage.py", "ingest"), self.environment)
+        self.shipper = self.another_shipper()
+        self.started: list[Program] = []
+
+    def start(self) -> Tenant:
+        """Somebody with a key who sends to the intake."""
+        manage(self.environment, "migrate", "--verbosity", "0")
+        for program in (self.api, self.ingest, self.shipper):
+            self.run(program)
+        self.api.wait_until_answering()
+        self.ingest.wait_until_answering()
+        self.person = join(self.api.url, "Acme")
+        return Tenant(self.ingest.url, self.person.key, "")
+
+    def run(self, program: Program) -> None:
+        self.started.append(program)
+        program.start()
+
+    def another_shipper(self, *options: str) -> Program:
+        return Program(("manage.py", "shipper", *options), self.environment)
+
+    def close(self) -> None:
+        for program in self.started:
+            program.close()
+            report(program.told[-1500:])
+
+    def marks(self) -> Counter[str]:
+        """How often each mark is found."""
+        return Counter(
+            hit["attributes"]["mark"] for page in self.person.pages("mark:*") for hit in page
+        )
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    group = Group(tmp_path / "data")
+    try:
+        yield group
+    finally:
+        group.close()
+
+
+def test_an_intake_that_ends_answers_what_runs_and_is_not_ready_first(group: Group) -> None:
+    tenant = group.start()
+    stop = threading.Event()
+    senders = [Sender(f"s{n}", tenant, n, stop) for n in range(3)]
+    for sender in senders:
+        sender.start()
+    time.sleep(1)
+    # A request of which half has come when the end begins.
+    half = http.client.HTTPConnection("127.0.0.1", group.ingest.port, timeout=20)
+    body = orjson.dumps({"message": "cut in half", "mark": "half"})
+    half.putrequest("POST", "/api/v1/logs/")
+    half.putheader("Authorization", f"ApiKey {tenant.key}")
+    half.putheader("Content-Length", str(len(body)))
+    half.endheaders(body[:10])
+    time.sleep(0.2)
+    began = time.monotonic()
+    group.ingest.ask_to_stop()
+    unready = wait_until(lambda: not answers(group.ingest.url, "/health/ready/"), DELAY_SECONDS)
+    assert answers(group.ingest.url, "/health/live/")
+    time.sleep(DELAY_SECONDS + 0.5)
+    half.send(body[10:])
+    answer = half.getresponse()
+    assert (answer.status, orjson.loads(answer.read())["accepted"]) == (202, 1)
+    assert answer.headers["connection"] == "close"
+    assert group.ingest.wait() == 0
+    took = time.monotonic() - began
+    report(f"not ready after {unready:.2f} s, ended after {took:.2f} s")
+    assert took < STOP_SECONDS
+    # Started again, it goes on where it ended.
+    group.run(group.ingest)
+    group.ingest.wait_until_answering()
+    time.sleep(1)
+    stop.set()
+    for sender in senders:
+        sender.join(30)
+        assert sender.trouble is None
+    tenant.wait_until_indexed(30)
+    found = group.marks()
+    assert found.pop("half") == 1
+    for sender in senders:
+        mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
+        assert len(sender.ledger.acknowledged) > 200
+        sender.ledger.check(mine)
+    assert "Traceback" not in group.ingest.told
+
+
+def test_an_api_that_ends_finishes_its_requests(group: Group) -> None:
+    group.start()
+    is_in_use = threading.Event()
+    is_in_use.set()
+    outcomes: Counter[str] = Counter()
+
+    def balance() -> None:
+        """As a load balancer does: nobody is sent any more to where it is not ready."""
+        while answers(group.api.url, "/health/ready/"):
+            time.sleep(0.2)
+        is_in_use.clear()
+
+    def ask() -> None:
+        with group.person.client(20) as client:
+            while is_in_use.is_set():
+                try:
+                    answer = client.get("/api/v1/logs/search/", params={"q": "x"})
+                except httpx.TransportError as error:
+                    outcomes[repr(error)] += 1
+                else:
+                    outcomes[str(answer.status_code)] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    threads.append(threading.Thread(target=balance))
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    took = group.api.stop()
+    for thread in threads:
+        thread.join()
+    report(f"ended after {took:.2f} s: {dict(outcomes)}")
+    assert DELAY_SECONDS <= took < STOP_SECONDS
+    assert set(outcomes) == {"200"}
+    assert outcomes["200"] > 10
+
+
+def test_a_shipper_that_ends_has_committed_and_another_goes_on(group: Group) -> None:
+    tenant = group.start()
+    stop = threading.Event()
+    sender = Sender("s", tenant, 1, stop)
+    sender.start()
+    for _ in range(3):
+        time.sleep(1)
+        assert group.shipper.stop() < STOP_SECONDS
+        group.shipper = group.another_shipper()
+        group.run(group.shipper)
+        group.shipper.hear("shipper_started")
+    stop.set()
+    sender.join(30)
+    tenant.wait_until_indexed(30)
+    sender.ledger.check(group.marks())
+
+
+def test_the_end_of_a_host_leaves_an_empty_journal(group: Group) -> None:
+    tenant = group.start()
+    group.shipper.stop()
+    stop = threading.Event()
+    sender = Sender("s", tenant, 1, stop)
+    sender.start()
+    time.sleep(1.5)
+    group.shipper = group.another_shipper()
+    group.run(group.shipper)
+    # As a preStop hook beside the shipper that runs: it waits for the intake, then for the journal.
+    drain = group.another_shipper("--drain")
+    group.run(drain)
+    drain.hear("the intake to end")
+    group.ingest.ask_to_stop()
+    time.sleep(0.5)
+    assert drain.is_running()
+    assert group.ingest.wait() == 0
+    assert drain.wait() == 0
+    group.shipper.stop()
+    stop.set()
+    checks = httpx.get(f"{group.api.url}/health/", timeout=10).json()["checks"]
+    assert (checks["journal"]["entries"], checks["journal"]["last"] > 0) == (0, True)
+    found = group.marks()
+    missing = sender.ledger.acknowledged - found.keys()
+    assert len(sender.ledger.acknowledged) > 100
+    assert (missing, set(found.values())) == (set(), {1})
+
+
+def test_what_is_left_behind_is_drained_by_a_shipper_alone(group: Group) -> None:
+    tenant = group.start()
+    group.shipper.stop()
+    with tenant.client() as client:
+        for number in range(50):
+            line = orjson.dumps({"message": "left", "mark": str(number)})
+            assert client.post("/api/v1/logs/", content=line).status_code == 202
+    assert group.ingest.stop() < STOP_SECONDS
+    drain = group.another_shipper("--drain")
+    group.run(drain)
+    assert drain.wait() == 0
+    assert len(group.marks()) == 50
+
+
+def test_a_drain_that_is_stopped_before_its_end_says_so(group: Group) -> None:
+    group.start()
+    drain = group.another_shipper("--drain")
+    group.run(drain)
+    drain.hear("the intake to end")
+    drain.ask_to_stop(signal.SIGTERM)
+    assert drain.wait() == 1
