@@ -9,37 +9,26 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.management import call_command
 from django.db import models
 
 from app.core.fields import UUIDAutoField, UUIDModel
 from app.core.tenancy import TenantManager, TenantModel, UnscopedManager
+from tests.ratchets.database_rules import faults_of_model, faults_of_source
 
-APP = Path(__file__).resolve().parents[2] / "app"
+BACKEND = Path(__file__).resolve().parents[2]
+APP = BACKEND / "app"
 OWN = [model for model in apps.get_models() if model.__module__.startswith("app.")]
 # Django names this primary key itself: a session is found by its key.
 NOT_OURS = {"sessions.Session"}
 
-# What Django has and MongoDB lacks, does wrongly, or silently leaves out.
-BANNED_CALLS = {
-    "select_for_update": "a no-op on MongoDB: use a compare-and-set",
-    "raw": "there is no SQL on MongoDB",
-    "extra": "there is no SQL on MongoDB",
-    "RawSQL": "there is no SQL on MongoDB",
-    "RunSQL": "there is no SQL on MongoDB",
-    "on_commit": "use app.core.db.after_commit",
-    "GeneratedField": "not on MongoDB",
-    "CompositePrimaryKey": "not on MongoDB",
-    "ManyToManyField": "name the model between the two",
-    "Window": "not on MongoDB",
-}
-BANNED_ARGUMENTS = {
-    "db_default",
-    "db_collation",
-    "nulls_distinct",
-    "deferrable",
-    "ignore_conflicts",
-}
+# The one file that stands between all others and a database's own ways.
+MAY_SPEAK_TO_A_DATABASE = "app/core/db.py"
+# LMDB has cursors too.
+NO_CONFIG_DATABASE = "app/journal/"
+# The groups and permissions of Django's own accounts.
+DJANGOS_OWN = ("third_party_migrations/auth/0001_initial.py", "ManyToManyField")
 # Who may look past the scope: the base of it, validation and the admin.
 MAY_USE_UNSCOPED = {"core/tenancy.py"}
 
@@ -47,12 +36,6 @@ MAY_USE_UNSCOPED = {"core/tenancy.py"}
 def sources() -> Iterator[tuple[str, ast.AST]]:
     for path in sorted(APP.rglob("*.py")):
         yield str(path.relative_to(APP)), ast.parse(path.read_text(encoding="utf-8"))
-
-
-def name_of(call: ast.Call) -> str:
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr
-    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def test_there_are_models_to_look_at() -> None:
@@ -96,26 +79,32 @@ def test_uniqueness_is_per_organisation_unless_nobody_can_guess_the_value() -> N
                 assert constraint.fields[0] == "organisation", constraint
 
 
-def test_relations_of_many_to_many_have_a_model_of_their_own() -> None:
-    for model in OWN:
-        assert model._meta.local_many_to_many == [], model
+def test_nothing_is_declared_that_only_one_of_the_databases_has() -> None:
+    assert {model._meta.label: faults for model in OWN if (faults := faults_of_model(model))} == {}
 
 
 def test_nothing_is_used_that_only_one_of_the_databases_has() -> None:
+    looked_at = {
+        str(path.relative_to(BACKEND)): path
+        for package in ("app", "config", "third_party_migrations")
+        for path in (BACKEND / package).rglob("*.py")
+    }
+    assert len(looked_at) > 100
     wrong = [
-        f"{path}:{node.lineno} {name_of(node)}: {BANNED_CALLS[name_of(node)]}"
-        for path, tree in sources()
-        if path != "core/db.py" and not path.startswith("journal/")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and name_of(node) in BANNED_CALLS
-    ]
-    wrong += [
-        f"{path}:{node.value.lineno} {node.arg}"
-        for path, tree in sources()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and node.arg in BANNED_ARGUMENTS
+        f"{name}:{fault.line} {fault.rule}"
+        for name, path in sorted(looked_at.items())
+        for fault in faults_of_source(path.read_text(encoding="utf-8"))
+        if name != MAY_SPEAK_TO_A_DATABASE
+        and not name.startswith(NO_CONFIG_DATABASE)
+        and (name, fault.rule.partition(":")[0]) != DJANGOS_OWN
     ]
     assert wrong == []
+
+
+def test_days_are_those_of_utc_and_nothing_shared_is_kept_in_tables() -> None:
+    assert (settings.TIME_ZONE, settings.USE_TZ) == ("UTC", True)
+    for cache in settings.CACHES.values():
+        assert "DatabaseCache" not in cache["BACKEND"]
 
 
 def test_nobody_looks_past_the_scope() -> None:
@@ -126,21 +115,6 @@ def test_nobody_looks_past_the_scope() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
         and node.attr in {"unscoped", "_default_manager", "_base_manager"}
-    ]
-    assert wrong == []
-
-
-def test_a_save_names_its_columns() -> None:
-    wrong = [
-        f"{path}:{node.lineno}"
-        for path, tree in sources()
-        if not path.startswith("cli/")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "save"
-        and not {"update_fields", "using"} & {argument.arg for argument in node.keywords}
-        and not (isinstance(node.func.value, ast.Call) and name_of(node.func.value) == "super")
     ]
     assert wrong == []
 
