@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ _READY = "application/vnd.elasticsearch+x-ndjson"
 # Beyond the time that a search is given, so that Elasticsearch's own answer comes first.
 _GRACE_SECONDS = 2.0
 DEFAULT_SECONDS = 30.0
+_SHARD_PATIENCE = "2s"
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_FOUND = 404
 _TOO_LARGE = 413
@@ -109,11 +111,15 @@ class Cluster:
         return self._perform(method, path, params or {}, headers, body, seconds)
 
     def create(self, index: str, body: Body) -> None:
-        """Makes an index; that it is there already is success."""
+        """Makes an index; that it is there already is success. Waits a moment for its shard."""
+        patience = {"timeout": _SHARD_PATIENCE}
         try:
-            self.call("PUT", f"/{index}", body=body)
+            self.call("PUT", f"/{index}", body=body, params=patience)
         except AlreadyThere:
-            return
+            # Somebody else may be making it this moment: it would not answer yet.
+            with suppress(Unavailable):
+                wanted = patience | {"wait_for_active_shards": "1"}
+                self.call("GET", f"/_cluster/health/{index}", params=wanted)
 
     def close(self) -> None:
         """Closes all connections."""

@@ -22,6 +22,8 @@ class Entry:
     def __init__(self, shelf: Shelf, sent_ids: SentIds, position: Position) -> None:
         self.items: list[Item] = []
         self.doubtful: list[RoutedRecord] = []
+        # Where something is known already, maybe so newly that no search sees it yet.
+        self.places: set[str] = set()
         self._shelf = shelf
         self._sent_ids = sent_ids
         self._position = position
@@ -72,6 +74,7 @@ class Entry:
         others = [(renamed(record), names) for record, names in sent if self._is_other(record)]
         if others:
             self._known |= self._sent_ids.look_up(others)
+        self.places.update(one.place for known in self._known.values() for one in known)
 
     def _is_other(self, record: RoutedRecord) -> bool:
         known = self._known.get(sent_key(record.org_id, record.id))
@@ -107,6 +110,7 @@ class Entry:
             return False
         if is_certain:
             self._add(other, home, key)
+            self.items[-1].sent_id = record.id
         else:
             self._check(record, home)
             self.doubtful.append(record)

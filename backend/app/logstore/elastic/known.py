@@ -22,6 +22,7 @@ class Known(NamedTuple):
     digest: bytes
     observed_ns: int
     place: str = ""  # its index
+    key: str = ""  # its `_id`
 
 
 class Question(NamedTuple):
@@ -64,6 +65,10 @@ class SentIds:
         else:
             self.waiting_made[key] = record.org_id
 
+    def note_made(self, keys: Sequence[str], org_id: OrgId) -> None:
+        """Records with ids of ours wait under these `_id`s."""
+        self.waiting_made.update(dict.fromkeys(keys, org_id))
+
     def forget_waiting(self) -> None:
         """Elasticsearch has it all now, or it is dropped."""
         self.waiting.clear()
@@ -71,18 +76,22 @@ class SentIds:
 
     def look_up(self, asked: Iterable[tuple[RoutedRecord, Iterable[str]]]) -> Found:
         """What Elasticsearch knows of the records' ids, each in the indices that it comes with."""
-        return self.ask(
-            [
-                Question(index, key, record)
-                for record, indices in asked
-                for index in indices
-                for key in _keys_of(record)
-            ]
-        )
-
-    def ask(self, asked: Sequence[Question]) -> Found:
-        """What is known of just these; as it is this moment, also what no search sees yet."""
+        questions = [
+            Question(index, key, record)
+            for record, indices in asked
+            for index in indices
+            for key in _keys_of(record)
+        ]
         found: Found = {}
+        for (_, _, record), known in zip(questions, self.ask(questions), strict=True):
+            if known is not None:
+                found.setdefault(sent_key(record.org_id, record.id), []).append(known)
+        return found
+
+    def ask(self, asked: Sequence[Question]) -> list[Known | None]:
+        """What is at these places, if it is remembered; as it is this moment, also what no search
+        sees yet."""
+        found: list[Known | None] = []
         for start in range(0, len(asked), _AT_ONCE):
             part = asked[start : start + _AT_ONCE]
             answer = self._cluster.call(
@@ -91,18 +100,20 @@ class SentIds:
                 body={"docs": [{"_index": one.place, "_id": one.key} for one in part]},
                 params={"_source_includes": "digest,observed,org"},
             )
-            for document, one in zip(answer["docs"], part, strict=True):
-                if document.get("found"):
-                    self._take(one, document["_source"], found)
+            found += [
+                self._known(one, document["_source"]) if document.get("found") else None
+                for document, one in zip(answer["docs"], part, strict=True)
+            ]
         return found
 
-    def _take(self, one: Question, source: Mapping[str, Any], found: Found) -> None:
-        record = one.record
-        if not _is_of(source, record.org_id):
-            return
-        known = Known(bytes.fromhex(source.get("digest", "")), source["observed"], one.place)
-        if is_remembered(known, record) or _is_same_period(one.place, record, self._cluster.prefix):
-            found.setdefault(sent_key(record.org_id, record.id), []).append(known)
+    def _known(self, one: Question, source: Mapping[str, Any]) -> Known | None:
+        if not _is_of(source, one.record.org_id):
+            return None
+        digest = bytes.fromhex(source.get("digest", ""))
+        known = Known(digest, source["observed"], one.place, one.key)
+        if is_remembered(known, one.record):
+            return known
+        return known if _is_same_period(one.place, one.record, self._cluster.prefix) else None
 
     def digests_of(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
         """The digests of the records at these places (index, `_id`)."""

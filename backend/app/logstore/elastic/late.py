@@ -3,7 +3,8 @@
 Within a partition an `_id` is unique. At the border of two periods (or of two retention classes) two
 shippers may each look for a sent id in the other's partition, find nothing, and store it. So whoever
 has stored one looks again, after his own copy can be found and before his commit: one of the two sees
-both. Which copy goes depends on the copies alone: the one in the later partition, whoever looks.
+both. Which copy stays depends on the copies alone, whoever looks: one under the sent id, rather than
+one under an id derived from it, and of these the one in the earliest partition.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from app.core.errors import Unavailable
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import sent_key
-from app.logstore.elastic.known import Known, Question, SentIds, is_remembered
+from app.logstore.elastic.known import Known, Question, SentIds
 from app.logstore.elastic.names import home_of_index
 from app.logstore.elastic.sending import SHARD_PATIENCE, Item
 from app.logstore.elastic.shelf import Shelf
+from app.logstore.identity import derived_id
 from app.logstore.partitions import period_bounds
 
 _GONE = frozenset({200, 404})
@@ -45,34 +47,41 @@ class LateRepetitions:
     def remove(self) -> set[str]:
         """Removes what is stored twice; the indices that have changed."""
         stored, self._stored = self._stored, []
-        asked = self._questions(stored)
+        elsewhere = self._elsewhere(stored)
+        asked = [
+            (item, Question(index, key, item.record))
+            for item in stored
+            for index in _with(item.index, elsewhere[item.index, item.record.observed_ns])
+            for key in _keys_of(item)
+            if (index, key) != (item.index, item.key)
+        ]
         if not asked:
             return set()
-        found = self._sent_ids.ask(asked)
+        found: dict[tuple[str, str], list[Known]] = {}
+        for (item, _), known in zip(asked, self._sent_ids.ask([q for _, q in asked]), strict=True):
+            if known is not None:
+                found.setdefault((item.index, item.key), []).append(known)
         unwanted = {
-            place for item in stored for place in self._unwanted(item, found.get(_key(item), ()))
+            place
+            for item in stored
+            for place in self._unwanted(item, found.get((item.index, item.key), ()))
         }
         if unwanted:
             self._delete(sorted(unwanted))
         return {index for index, _ in unwanted}
 
-    def _questions(self, stored: Sequence[Item]) -> list[Question]:
-        """Where else the records may be, of what there is this moment."""
-        if not stored:
-            return []
-        there = self._shelf.existing(now_exactly=True)
-        asked = []
+    def _elsewhere(self, stored: Sequence[Item]) -> dict[tuple[str, int], list[str]]:
+        """Where else the records may be, of what there is this moment, by index and receive time."""
+        there = self._shelf.existing(now_exactly=True) if stored else set()
         names: dict[tuple[str, int], list[str]] = {}
         for item in stored:
             key = item.index, item.record.observed_ns
-            elsewhere = names.get(key)
-            if elsewhere is None:
+            if key not in names:
                 places = self._shelf.remembering(item.record, self._shelf.home_of(item.record))
-                elsewhere = names[key] = [
+                names[key] = [
                     name for name in places if name in there and not self._is_copy(name, item.index)
                 ]
-            asked += [Question(index, item.key, item.record) for index in elsewhere]
-        return asked
+        return names
 
     def _is_copy(self, index: str, other: str) -> bool:
         """Whether the two are of one period and class: what is in both was moved from one to the
@@ -83,18 +92,19 @@ class LateRepetitions:
         return (one.retention_class, one.period) == (two.retention_class, two.period)
 
     def _unwanted(self, item: Item, found: Sequence[Known]) -> list[tuple[str, str]]:
-        """The places of all copies but the earliest."""
-        record, own = item.record, self._rank(item.index)
-        same = [one for one in found if one.digest == record.digest and is_remembered(one, record)]
-        repeated = found if record.first_wins else same
-        if any(self._rank(one.place) < own for one in repeated):
+        """The places of all copies but the one that stays."""
+        base = _keys_of(item)[0]
+        own = self._rank(item.index, item.key, base)
+        same = [one for one in found if one.digest == item.record.digest]
+        repeated = [one for one in found if one.key == base] if item.record.first_wins else same
+        if any(self._rank(one.place, one.key, base) < own for one in repeated):
             return [(item.index, item.key)]
-        return [(one.place, item.key) for one in same]
+        return [(one.place, one.key) for one in same]
 
-    def _rank(self, index: str) -> tuple[int, str]:
-        """Orders partitions by time; those of one time in some way, but always the same."""
+    def _rank(self, index: str, key: str, base: str) -> tuple[bool, int, str]:
+        """Orders copies; those in partitions of one time in some way, but always the same."""
         home = home_of_index(self._cluster.prefix, index)
-        return (0 if home is None else period_bounds(home.period)[0]), index
+        return key != base, (0 if home is None else period_bounds(home.period)[0]), index
 
     def _delete(self, places: Sequence[tuple[str, str]]) -> None:
         lines = b"".join(
@@ -106,5 +116,13 @@ class LateRepetitions:
         metrics.REPEATED_LATE.inc(len(places))
 
 
-def _key(item: Item) -> str:
-    return sent_key(item.record.org_id, item.record.id)
+def _with(own: str, elsewhere: Sequence[str]) -> Sequence[str]:
+    """Also its own index, where somebody who knew less or more may have taken the other id."""
+    return [own, *elsewhere] if elsewhere else []
+
+
+def _keys_of(item: Item) -> tuple[str, str]:
+    """The `_id` under the sent id, and the one under the id that is derived from it."""
+    org_id, sent_id = item.record.org_id, item.sent_id or item.record.id
+    derived = derived_id(org_id, sent_id, item.record.digest)
+    return sent_key(org_id, sent_id), sent_key(org_id, derived)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from app.core.errors import Unavailable
 from app.logstore.elastic import metrics
@@ -75,6 +76,7 @@ class Outbox:
     def add(self, entry: Entry, position: Position) -> None:
         """Takes records; sends what makes a whole batch."""
         self._doubtful += [(record, position) for record in entry.doubtful]
+        self._touched |= entry.places
         for item in entry.items:
             self._put(item)
 
@@ -140,6 +142,7 @@ class Outbox:
         for record, position in doubtful:
             entry = Entry(self._shelf, self._sent_ids, position)
             entry.take([record])
+            self._touched |= entry.places
             for item in entry.items:
                 self._put(item)
             for again in entry.doubtful:
@@ -261,14 +264,15 @@ class Outbox:
                 self._late.note([item])
             elif digest is None:
                 others.append(item)  # it went as we looked
-            elif not item.record.first_wins:
-                other = renamed(item.record)._replace(first_wins=True)
-                others.append(self._item(other, item.index, item.position))
+            elif not (item.record.first_wins or item.sent_id):
+                other = self._item(renamed(item.record), item.index, item.position)
+                others.append(replace(other, sent_id=item.record.id))
         return others
 
     def _rewritten(self, item: Item) -> Item:
         """The same, for the mapping as it is now."""
-        return self._item(item.record, item.index, item.position, item.form)
+        again = self._item(item.record, item.index, item.position)
+        return replace(item, lines=again.lines)
 
     def _quarantined(self, item: Item, detail: str) -> Item:
         if item.form is Form.RECORD:
@@ -277,12 +281,8 @@ class Outbox:
         else:
             entry, form = cut(item.record), Form.CUT
         index = self._shelf.get(self._shelf.home_of(entry)).index
-        return self._item(entry, index, item.position, form)
+        return replace(self._item(entry, index, item.position), form=form)
 
-    def _item(
-        self, record: RoutedRecord, index: str, position: Position, form: Form = Form.RECORD
-    ) -> Item:
+    def _item(self, record: RoutedRecord, index: str, position: Position) -> Item:
         fields = self._shelf.find(index).fields_of(record.org_id)
-        item = item_of(record, index, key_of(record), fields, position)
-        item.form = form
-        return item
+        return item_of(record, index, key_of(record), fields, position)

@@ -52,6 +52,8 @@ class Item:
     record: RoutedRecord
     position: Position
     form: Form = Form.RECORD
+    # The id that was sent, of a record under one that is derived from it.
+    sent_id: str = ""
 
 
 class Fate(Enum):
