@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -72,6 +73,16 @@ def index_text(message: str) -> str:
         return _ASCII_FULL_TOKEN.sub(r"\g<0> ", message)
     folded = fold(message)
     return folded if len(folded) <= MAX_TOKEN else _FULL_TOKEN.sub(r"\g<0> ", folded)
+
+
+def index_texts(messages: Sequence[str]) -> Sequence[str]:
+    """`index_text` of many messages; of those that go as they are at the price of a look."""
+    together = "\n".join(messages)
+    if not together.isascii() or together.encode().translate(None, _PLAIN_ASCII):
+        return [index_text(message) for message in messages]
+    if max(map(len, messages), default=0) <= MAX_TOKEN:
+        return messages
+    return [one if len(one) <= MAX_TOKEN else index_text(one) for one in messages]
 
 
 def fold(text: str) -> str:

@@ -78,6 +78,8 @@ def _standard_library(
             "django": {"level": options["django_level"]},
             # It repeats each answer of 4xx as a warning; our own event has more.
             "django.request": {"level": "ERROR"},
+            # Its client tells of every request, which are many and not about anybody's question.
+            "elastic_transport": {"level": "WARNING"},
             "app": {"level": options["app_level"]},
             "config": {"level": options["app_level"]},
         },

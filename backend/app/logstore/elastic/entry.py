@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter, itemgetter
 
 from app.core.ids import OrgId
-from app.logstore.elastic.document import document_of, key_of, sent_key
+from app.logstore.elastic.document import document_of, keys_of, sent_key
+from app.logstore.elastic.documents import documents_of
 from app.logstore.elastic.known import Found, SentIds, is_repetition
 from app.logstore.elastic.partition import OrgFields, Partition
 from app.logstore.elastic.sending import Item
@@ -13,6 +15,11 @@ from app.logstore.elastic.shelf import Shelf
 from app.logstore.identity import renamed
 from app.logstore.partitions import Home
 from app.logstore.types import AppendReport, Position, Rejected, RoutedRecord
+
+_INDEX = attrgetter("index")
+_HOME_KEY = itemgetter(
+    *map(RoutedRecord._fields.index, ("org_id", "retention_class", "observed_ns"))
+)
 
 
 class Entry:
@@ -34,25 +41,78 @@ class Entry:
         """Takes what is new; a record that cannot be written is reported."""
         homes = self._homes(records)
         self._look_up(records, homes)
-        rejected: list[Rejected] = []
+        rejected = self._take_made(records, homes)
         repeated = 0
         for index, (record, home) in enumerate(zip(records, homes, strict=True)):
+            if not record.is_sent:
+                continue
             try:
                 repeated += not self._take(record, home)
             except (TypeError, ValueError, RecursionError) as error:
                 rejected.append(Rejected(index, "not_storable", str(error)))
+        rejected.sort(key=_INDEX)
         return AppendReport(len(records) - repeated - len(rejected), repeated, tuple(rejected))
 
     def _homes(self, records: Sequence[RoutedRecord]) -> list[Home]:
+        keys = list(map(_HOME_KEY, records))
+        if keys and keys.count(keys[0]) == len(keys):
+            return [self._shelf.home_of(records[0])] * len(records)
         found: dict[tuple[OrgId, int, int], Home] = {}
-        homes = []
-        for record in records:
-            key = record.org_id, record.retention_class, record.observed_ns
-            home = found.get(key)
-            if home is None:
-                home = found[key] = self._shelf.home_of(record)
-            homes.append(home)
-        return homes
+        for key, record in zip(keys, records, strict=True):
+            if key not in found:
+                found[key] = self._shelf.home_of(record)
+        return [found[key] for key in keys]
+
+    def _take_made(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> list[Rejected]:
+        """Takes the records whose id is ours: all of them are new. What cannot be written."""
+        groups: dict[tuple[Home, OrgId], list[int]] = {}
+        group: list[int] = []
+        last: tuple[Home, OrgId] | None = None
+        for index, (record, home) in enumerate(zip(records, homes, strict=True)):
+            if record.is_sent:
+                continue
+            if last is None or last[0] is not home or last[1] is not record.org_id:
+                last = home, record.org_id
+                group = groups.setdefault(last, [])
+            group.append(index)
+        rejected: list[Rejected] = []
+        for (home, org_id), places in groups.items():
+            rejected += self._take_group(records, places, *self._fields_of(org_id, home))
+        return rejected
+
+    def _take_group(
+        self,
+        records: Sequence[RoutedRecord],
+        places: Sequence[int],
+        partition: Partition,
+        fields: OrgFields,
+    ) -> list[Rejected]:
+        chosen = [records[place] for place in places]
+        documents = documents_of(chosen, fields)
+        rejected = [
+            Rejected(place, "not_storable", str(document))
+            for place, document in zip(places, documents, strict=True)
+            if isinstance(document, Exception)
+        ]
+        keys = keys_of(chosen)
+        written = [
+            (key, document, record)
+            for key, document, record in zip(keys, documents, chosen, strict=True)
+            if isinstance(document, bytes)
+        ]
+        start, end = action(partition.index)
+        self.items += [
+            Item(
+                partition.index,
+                key,
+                (start + key + end).encode() + document + b"\n",
+                record,
+                self._position,
+            )
+            for key, document, record in written
+        ]
+        self._sent_ids.note_made([key for key, _, _ in written], fields.org_id)
+        return rejected
 
     def _look_up(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> None:
         """Asks for all sent ids at once, and for the derived ones of those that are another's."""
@@ -81,12 +141,7 @@ class Entry:
         return known is not None and not is_repetition(record, known)
 
     def _take(self, record: RoutedRecord, home: Home) -> bool:
-        """Whether the record was new."""
-        if not record.is_sent:
-            key = key_of(record)
-            self._add(record, home, key)
-            self._sent_ids.note(record, key)
-            return True
+        """Whether a record with a sent id was new."""
         key = sent_key(record.org_id, record.id)
         there = self._known.get(key)
         waiting = self._sent_ids.find_waiting(record, key)
@@ -138,5 +193,11 @@ def item_of(
 ) -> Item:
     """The record as two lines of `_bulk`."""
     body = document_of(record, fields)
-    lines = f'{{"create":{{"_index":"{index}","_id":"{key}"}}}}\n'.encode() + body + b"\n"
+    start, end = action(index)
+    lines = (start + key + end).encode() + body + b"\n"
     return Item(index, key, lines, record, position)
+
+
+def action(index: str) -> tuple[str, str]:
+    """What stands before and behind the `_id` in the line before a document."""
+    return f'{{"create":{{"_index":"{index}","_id":"', '"}}\n'
