@@ -1,6 +1,7 @@
 """`make bench`: starts the service over an empty directory, loads it, asks it, prints a table.
 
 Everything is measured from outside over HTTP, the senders on the same cores as the service.
+`--store elastic` compares the service over Elasticsearch with Elasticsearch alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import psutil
 
 from app.cli.demo.generator import Feed
 from app.cli.demo.truth import Truth, truth_of
+from tests.benchmarks import elastic
 from tests.benchmarks.load import requests_of, send_all
 from tests.benchmarks.marks import (
     ACCEPTED_PER_SECOND,
@@ -161,8 +163,21 @@ def main() -> int:
     feed = Feed(options.seed, time.time_ns() - HISTORY_NS, feed.step_ns)
     report(f"{options.records} records of the generator, seed {options.seed}; counting the truth")
     truth = truth_of(feed, options.records, PREDICATES)
+    made = (
+        elastic.run(options, feed, truth)
+        if options.store == "elastic"
+        else _run(options, feed, truth)
+    )
+    report(made.table())
+    about = {"records": options.records, "seed": options.seed, "cores": os.cpu_count()}
+    made.write(options.json, {**about, "store": options.store})
+    report(f"also in {options.json}; missed: {', '.join(made.missed) or 'nothing'}")
+    return 0
+
+
+def _run(options: argparse.Namespace, feed: Feed, truth: Truth) -> Report:
     with tempfile.TemporaryDirectory(prefix="elk-vision-bench-", dir=options.dir) as folder:
-        service = Service(Path(folder) / "data")
+        service = Service(Path(folder) / "data", LOG_STORE="embedded")
         bench = Bench(service, feed, options.records, Report())
         try:
             bench.report.add("first start until it listens", service.start(), "s")
@@ -175,11 +190,7 @@ def main() -> int:
             raise
         finally:
             service.close()
-    report(bench.report.table())
-    about = {"records": options.records, "seed": options.seed, "cores": os.cpu_count()}
-    bench.report.write(options.json, about)
-    report(f"also in {options.json}; missed: {', '.join(bench.report.missed) or 'nothing'}")
-    return 0
+    return bench.report
 
 
 def _measure(bench: Bench, truth: Truth, options: argparse.Namespace) -> None:
@@ -198,6 +209,13 @@ def _measure(bench: Bench, truth: Truth, options: argparse.Namespace) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("make bench", description=__doc__)
     parser.add_argument("--records", type=int, default=500_000)
+    parser.add_argument(
+        "--store",
+        choices=("embedded", "elastic"),
+        default=os.environ.get("LOG_STORE", "embedded"),
+        help="elastic: beside the bare server at ELASTICSEARCH_HOSTS",
+    )
+    parser.add_argument("--turns", type=int, default=3, help="elastic: how often each is loaded")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--organisations", type=int, default=1_000, help="0: leave them out")
     parser.add_argument("--seconds", type=int, default=60, help="how long the organisations send")

@@ -35,11 +35,11 @@ class Report:
     def add(self, name: str, value: float, unit: str, note: str = "") -> None:
         self.figures.append(Figure(name, value, unit, note=note))
 
-    def at_least(self, name: str, value: float, unit: str, mark: float) -> None:
-        self.figures.append(Figure(name, value, unit, f"≥ {mark:,.0f}", value >= mark))
+    def at_least(self, name: str, value: float, unit: str, mark: float, note: str = "") -> None:
+        self.figures.append(Figure(name, value, unit, f"≥ {mark:,g}", value >= mark, note))
 
     def at_most(self, name: str, value: float, unit: str, mark: float, note: str = "") -> None:
-        self.figures.append(Figure(name, value, unit, f"≤ {mark:,.0f}", value <= mark, note))
+        self.figures.append(Figure(name, value, unit, f"≤ {mark:,g}", value <= mark, note))
 
     @property
     def missed(self) -> list[str]:
