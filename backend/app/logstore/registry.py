@@ -9,6 +9,7 @@ from app.core.errors import Broken, Unsupported
 from app.logstore.elastic.direct import ElasticDirectWriter
 from app.logstore.elastic.hosts import Hosts
 from app.logstore.elastic.reader import ElasticReader
+from app.logstore.elastic.upkeep import keep_up as keep_up_elastic
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.embedded.reader import EmbeddedReader
 from app.logstore.embedded.writer import EmbeddedWriter
@@ -93,3 +94,10 @@ def open_direct_writer(
             f"the log store {kind!r} has one writer, the shipper: records cannot go straight into it"
         )
     return _DIRECT_WRITERS[kind](location, places)
+
+
+def keep_up(kind: str, location: Location, now_ns: int) -> None:
+    """What a store needs done at times when no shipper runs. An embedded one needs nothing: its
+    shipper alone may change it, and finds everything to do when it is back."""
+    if kind == "elastic":
+        keep_up_elastic(location, now_ns)
