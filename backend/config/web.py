@@ -30,6 +30,7 @@ _HEADER = HEADER.lower().encode("ascii")
 _READING = ("GET", "HEAD")
 _ELSEWHERE = problem_of(
     NotFound("logs are taken in by other processes than this one", code="intake_elsewhere")
+_PROBED = ("/health/", "/metrics")
 )
 
 
@@ -80,6 +81,9 @@ class WebApp:
         scope["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
+        if scope["path"].startswith(_PROBED):
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
+            scope["headers"].append((b"host", settings.PROBE_HOST.encode("ascii")))
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if not any(name.lower() == _HEADER for name, _ in headers):

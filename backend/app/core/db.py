@@ -13,6 +13,8 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError
 
+from app.core.file_lock import file_lock
+
 T = TypeVar("T")
 
 _MONGODB = "mongodb"
@@ -59,6 +61,29 @@ def snapshot(using: str) -> AbstractContextManager[None]:
         context: AbstractContextManager[None] = _engine(using).snapshot()
         return context
     return transaction.atomic(using=using)
+
+
+@contextmanager
+def migration_lock(using: str) -> Iterator[bool]:
+    """Held for the block by one process at a time, `True` then; `False` when another has it.
+
+    On MongoDB it is in the database and ends a minute after its holder died; of SQLite's file there is
+    one beside it, which dies with its holder.
+    """
+    other = _engine(using)
+    if other.vendor == _MONGODB:
+        lease = other.lease("migrate")
+        is_held = lease.take()
+        try:
+            yield is_held
+        finally:
+            lease.give_back()
+        return
+    if other.is_in_memory_db():
+        yield True
+        return
+    with file_lock(Path(f"{other.settings_dict['NAME']}.migrating")) as is_held:
+        yield is_held
 
 
 def applied_migrations(using: str) -> list[str]:

@@ -41,7 +41,9 @@ WEB_PARTS = web_parts(env)
 # ── Django ────────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.flag("DEBUG", default=False)
 # Host only goes into the links of lists; a newcomer reaches the service by whatever name works.
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
+# Probes come to the pod itself, under whatever address it has: config.web gives them this name.
+PROBE_HOST = "probe.invalid"
+ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", ["*"]), PROBE_HOST]
 CSRF_FAILURE_VIEW = "app.core.exception_handler.answer_csrf"
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 ROOT_URLCONF = "config.urls" if "api" in WEB_PARTS else "config.urls_of_intake"

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from app.core.mongodb.errors import as_django_error, translated
 from app.core.mongodb.introspection import DatabaseIntrospection
+from app.core.mongodb.lease import Lease
 from app.core.mongodb.lookups import register_lookups
 from app.core.mongodb.operations import DatabaseOperations
 from app.core.mongodb.replacing import Replacement, finish_replacement
@@ -101,6 +102,11 @@ class DatabaseWrapper(backend.DatabaseWrapper):
             yield
         finally:
             self._drop_session()
+
+    def lease(self, name: str) -> Lease:
+        """A lease on a name in this database, not taken yet."""
+        self.ensure_connection()
+        return Lease(self.database, name)
 
     def ping(self, seconds: float) -> None:
         """Raises `OperationalError` unless the server answers within that time."""

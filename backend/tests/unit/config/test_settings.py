@@ -75,3 +75,9 @@ def test_the_embedded_default_migrates_and_welcomes_once(tmp_path: Path) -> None
         "jwt_private_key.pem",
         "secret_key",
     }
+
+
+def test_production_passes_djangos_own_check_for_deployments(tmp_path: Path) -> None:
+    checked = manage(tmp_path, "check", "--deploy", "--fail-level", "INFO", **production())
+    assert checked.returncode == 0, checked.stderr
+    assert "no issues" in checked.stdout
