@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 
 _HEADER = HEADER.lower().encode("ascii")
 _READING = ("GET", "HEAD")
+_PROBED = ("/health/", "/metrics")
 _ELSEWHERE = problem_of(
     NotFound("logs are taken in by other processes than this one", code="intake_elsewhere")
-_PROBED = ("/health/", "/metrics")
 )
 
 
@@ -79,11 +79,11 @@ class WebApp:
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != _HEADER]
         scope["headers"].append((_HEADER, request_id.encode("ascii")))
         scope["request_id"] = request_id
-
-        async def send_with_id(message: Message) -> None:
         if scope["path"].startswith(_PROBED):
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
             scope["headers"].append((b"host", settings.PROBE_HOST.encode("ascii")))
+
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if not any(name.lower() == _HEADER for name, _ in headers):
