@@ -145,12 +145,14 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed if tried again.
 
     MongoDB says so with a label. One whose commit was not answered has another label: it may be
-    committed, and must not be repeated.
+    committed, and must not be repeated. Who waited in vain for a server has waited long enough: the
+    driver labels that as well, and eight such tries would take half a minute.
     """
     if "database is locked" in str(error):
         return True
-    has_label = getattr(error.__cause__, "has_error_label", None)
-    return has_label is not None and bool(has_label(_TRANSIENT_LABEL))
+    cause: Any = error.__cause__
+    has_label = getattr(cause, "has_error_label", None)
+    return has_label is not None and bool(has_label(_TRANSIENT_LABEL)) and not cause.timeout
 
 
 def ping_database() -> None:

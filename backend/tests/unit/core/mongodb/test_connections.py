@@ -14,11 +14,24 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connections
 from django.db.models import F
-from pymongo.errors import PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    NetworkTimeout,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from app.audit.models import AuditEntry
-from app.core.db import after_commit, atomic, is_in_transaction, ping_database, run_atomic
+from app.core.db import (
+    after_commit,
+    atomic,
+    is_in_transaction,
+    is_transient,
+    ping_database,
+    run_atomic,
+)
 from app.core.mongodb.base import DatabaseWrapper
+from app.core.mongodb.errors import as_django_error
 from app.streams.models import Stream
 from app.users.models import Organisation
 from tests.conftest import Person, client_with
@@ -140,6 +153,36 @@ def test_a_database_that_is_away_is_a_503_until_it_is_back(
     assert client_with().post("/api/auth/login/", login).status_code == 503
     with pytest.raises(OperationalError):
         ping_database()
+
+
+def test_who_waited_in_vain_for_a_server_does_not_wait_again(nobody_there: None) -> None:
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        Organisation.objects.create(name="x", slug="x")
+
+    with pytest.raises(OperationalError):
+        run_atomic(work)
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_worth_it"),
+    [
+        # What the driver raises when a server goes away inside a transaction, and when none comes.
+        (AutoReconnect("connection closed"), True),
+        (ServerSelectionTimeoutError("no servers"), False),
+        (NetworkTimeout("timed out"), False),
+    ],
+)
+def test_a_transaction_is_repeated_unless_its_time_is_used_up(
+    cause: PyMongoError, is_worth_it: bool
+) -> None:
+    cause._add_error_label("TransientTransactionError")
+    error = as_django_error(cause)
+    error.__cause__ = cause
+    assert is_transient(error) is is_worth_it
 
 
 def test_after_an_outage_the_same_process_goes_on(alice: Person) -> None:
