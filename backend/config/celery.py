@@ -2,6 +2,7 @@
 
 On the embedded default beat runs inside the one worker, as a thread: `-B` would make it a process
 of its own that nobody restarts when it dies, while a worker without its beat ends and comes back.
+With Redis both are commands of their own, `manage.py worker` and `manage.py beat`.
 """
 
 from __future__ import annotations
@@ -9,31 +10,33 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-import threading
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
-from celery import Celery, bootsteps
-from celery.beat import EmbeddedService
+from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_ready
 from django.conf import settings
-from typing_extensions import override
+from kombu import Queue
 
 from config.environments import choose_settings
+from config.queues import (
+    DEFAULT,
+    HARD_LIMIT_SECONDS,
+    QUEUES,
+    ROUTES,
+    SOFT_LIMIT_SECONDS,
+    schedule,
+)
 from config.redis import BROKER, celery_of
+from config.worker_steps import SCHEDULER, BeatInside, WorkerPulse
 
 choose_settings(os.environ)
 
 log = structlog.get_logger(__name__)
 
-# Schedules live in memory: no file of them is left behind that a crash could break.
-SCHEDULER = "celery.beat:Scheduler"
-BEAT_WATCH_SECONDS = 5.0
 POLL_SECONDS = 0.25
 
 # Celery warns of root because of pickle. We take JSON only, and in a container root is often all
@@ -56,12 +59,26 @@ if IS_EMBEDDED:
 if settings.REDIS is not None and settings.CELERY_BROKER_URL == BROKER:
     app.conf.update(celery_of(settings.REDIS))
 
-# A job that waited longer than its interval is dropped: the next one does its work, and the
-# broker's folder cannot grow while no worker runs.
-app.conf.beat_schedule = {
-    name: {"task": name, "schedule": seconds, "options": {"expires": seconds * 0.9}}
-    for name, seconds in {"health.beat": 15.0, "users.forget_expired_tokens": 600.0}.items()
-}
+app.conf.update(
+    beat_schedule=schedule(settings.LOG_STORE),
+    beat_scheduler=SCHEDULER,
+    task_queues=[Queue(name) for name in QUEUES],
+    task_default_queue=DEFAULT,
+    task_routes=ROUTES,
+    # A queue that nobody serves would swallow what is sent to it.
+    task_create_missing_queues=False,
+    # One job at a time for each process: who is free takes the next, none waits behind a long one.
+    worker_prefetch_multiplier=1,
+    # A job whose worker was killed is not lost; done twice does no harm, see app.core.due_work.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_soft_time_limit=SOFT_LIMIT_SECONDS,
+    task_time_limit=HARD_LIMIT_SECONDS,
+    worker_cancel_long_running_tasks_on_connection_loss=not IS_EMBEDDED,
+    # Who publishes from a request is told within seconds that the broker is away.
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
+    worker_soft_shutdown_timeout=float(settings.WORKER_SHUTDOWN_SECONDS),
+)
 
 
 @worker_init.connect
@@ -110,39 +127,4 @@ def keep_our_logging(**_arguments: Any) -> None:
         logging.getLogger("kombu.connection").setLevel(logging.ERROR)
 
 
-class BeatInside(bootsteps.StartStopStep):
-    """Runs beat in the worker's process while EMBEDDED_BEAT is set; ends the worker if beat ends."""
-
-    label = "Beat inside"
-    conditional = True
-
-    def __init__(self, parent: Any, **arguments: Any) -> None:
-        self.enabled = os.environ.get("EMBEDDED_BEAT") == "1"
-        self._service: Any = None
-        self._stopping = threading.Event()
-        super().__init__(parent, **arguments)
-
-    @override
-    def start(self, parent: Any) -> None:
-        self._service = EmbeddedService(parent.app, thread=True, scheduler_cls=SCHEDULER)
-        self._service.daemon = True
-        self._service.start()
-        threading.Thread(
-            target=_watch, args=(self._service.is_alive, self._stopping), daemon=True
-        ).start()
-
-    @override
-    def stop(self, _parent: Any) -> None:
-        self._stopping.set()
-        if self._service is not None:
-            self._service.stop()
-
-
-app.steps["worker"].add(BeatInside)
-
-
-def _watch(is_alive: Callable[[], bool], stopping: threading.Event) -> None:
-    while not stopping.wait(BEAT_WATCH_SECONDS):
-        if not is_alive():
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
+app.steps["worker"].update((WorkerPulse, BeatInside))

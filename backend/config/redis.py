@@ -86,7 +86,7 @@ def celery_of(entry: Entry) -> dict[str, Any]:
     among the settings, because of the password in the URL."""
     url = url_of(entry)
     transport = {
-        "global_keyprefix": f"{entry['KEY_PREFIX']}:celery:",
+        "global_keyprefix": celery_prefix(entry),
         "socket_connect_timeout": entry["CONNECT_SECONDS"],
         # The worker's own waiting for a message ends after a second.
         "socket_timeout": max(entry["SOCKET_SECONDS"], 2.0),
@@ -114,6 +114,11 @@ def celery_of(entry: Entry) -> dict[str, Any]:
         "redis_max_connections": entry["MAX_CONNECTIONS"],
         **(tls if entry["TLS"] else {}),
     }
+
+
+def celery_prefix(entry: Entry) -> str:
+    """What the keys of Celery's queues begin with."""
+    return f"{entry['KEY_PREFIX']}:celery:"
 
 
 def url_of(entry: Entry) -> str:

@@ -13,6 +13,7 @@ from app.core.errors import NotFound
 from app.core.problem import problem_of
 from app.core.request_context import HEADER, request_id_from
 from app.ingest.edge import Edge, is_for_intake
+from app.telemetry.metrics import read_at_scrape
 from config import wiring
 from config.django_bridge import (
     ASGIScope,
@@ -23,6 +24,7 @@ from config.django_bridge import (
     Send,
     send_problem,
 )
+from config.queue_metrics import read_queues
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +107,7 @@ class WebApp:
 
     def _open(self) -> _Parts:
         wiring.open_keeper()
+        read_at_scrape(read_queues)
         limits = BridgeLimits(
             body_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, threads=settings.WEB_THREADS
         )

@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 
+from app.core.errors import ElkError
+
 log = structlog.get_logger(__name__)
 
 
@@ -87,6 +89,8 @@ class Watch:
 def _guarded(name: str, check: Check) -> Report:
     try:
         return check()
+    except ElkError as error:
+        return Report(Status.DOWN, {"detail": error.detail})
     except Exception:
         # Whatever it was: this part does not work, and the log says why.
         log.exception("health_check_failed", part=name)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
 
+from app.core import redis
 from app.core.clock import SYSTEM_CLOCK
 from app.core.db import database_kind, ping_database
+from app.core.pulses import Pulse, silent_seconds
 from app.health.checks import Part, Report, Status
-from app.health.heartbeat import last_beat_ns
 from app.journal import process as journal_process
 from app.journal.status import read_status
 from app.logs.process import log_search
 
 NS_PER_SECOND = 1_000_000_000
-# Beat asks every quarter of a minute (config.celery).
-WORKER_SILENT_SECONDS = 60
+# Worker and beat show that they live every ten seconds (config.worker_steps), and beat asks for a
+# job every quarter of a minute.
+PULSE_SILENT_SECONDS = 35
+JOB_SILENT_SECONDS = 50
 # It says that it lives every few seconds, unless a commit takes long.
 SHIPPER_SILENT_SECONDS = 30
 
@@ -35,13 +39,14 @@ def parts() -> dict[str, Part]:
     has_journal = settings.JOURNAL_MODE == "local"
     asked = {
         "database": Part(check_database, is_needed=answers_api),
-        "redis": Part(check_broker),
+        "redis": Part(check_redis if redis.is_on() else check_broker),
         "elasticsearch": Part(check_log_store, is_needed=not (answers_api or has_journal)),
     }
     if has_journal:
         asked["journal"] = Part(check_journal, is_needed=takes_logs)
         asked["shipper"] = Part(check_shipper, is_essential=False)
     asked["worker"] = Part(check_worker, is_essential=False)
+    asked["beat"] = Part(check_beat, is_essential=False)
     return asked
 
 
@@ -49,6 +54,18 @@ def check_database() -> Report:
     """Users and settings."""
     ping_database()
     return Report(Status.UP, {"type": database_kind()})
+
+
+def check_redis() -> Report:
+    """Limits, queues, the cache. One that throws keys away would throw away these."""
+    with redis.answering():
+        memory = redis.client().info("memory")
+    facts: dict[str, object] = {"type": "redis"}
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if memory.get("maxmemory") and policy != "noeviction":
+        facts["detail"] = f"maxmemory-policy is {policy}, it has to be noeviction"
+        return Report(Status.DEGRADED, facts)
+    return Report(Status.UP, facts)
 
 
 def check_broker() -> Report:
@@ -112,11 +129,31 @@ def check_shipper() -> Report:
 
 
 def check_worker() -> Report:
-    """Whether beat sends jobs and a worker carries them out. Searches and intake go on without."""
-    beat_ns = last_beat_ns(Path(settings.RUN_DIR))
-    if beat_ns is None:
-        return Report(Status.DOWN, {"detail": "no background job has run yet"})
-    silent_seconds = round((SYSTEM_CLOCK.now_ns() - beat_ns) / NS_PER_SECOND, 1)
-    if silent_seconds > WORKER_SILENT_SECONDS:
-        return Report(Status.DOWN, {"detail": f"no background job for {silent_seconds} s"})
+    """Whether a worker runs and carries jobs out. Searches and intake go on without."""
+    silent = silent_seconds()
+    down = _silence(silent, Pulse.WORKER, "no worker runs")
+    if down is not None:
+        return down
+    job_seconds = silent.get(Pulse.JOB, float("inf"))
+    # Without beat there is nothing to carry out.
+    beats = silent.get(Pulse.BEAT, float("inf")) <= PULSE_SILENT_SECONDS
+    if beats and job_seconds > JOB_SILENT_SECONDS:
+        since = "yet" if job_seconds == float("inf") else f"for {job_seconds:.0f} s"
+        return Report(
+            Status.DEGRADED, {"detail": f"a worker runs, but has carried out no job {since}"}
+        )
     return Report(Status.UP)
+
+
+def check_beat() -> Report:
+    """Whether beat says what is to be done."""
+    return _silence(silent_seconds(), Pulse.BEAT, "beat does not run") or Report(Status.UP)
+
+
+def _silence(silent: Mapping[Pulse, float], pulse: Pulse, sentence: str) -> Report | None:
+    seconds = silent.get(pulse)
+    if seconds is None:
+        return Report(Status.DOWN, {"detail": f"{sentence}: nothing was heard of it yet"})
+    if seconds > PULSE_SILENT_SECONDS:
+        return Report(Status.DOWN, {"detail": f"{sentence}: nothing for {seconds:.0f} s"})
+    return None

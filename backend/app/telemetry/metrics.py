@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client import (
@@ -35,8 +35,9 @@ REQUESTS = Counter("elkv_web_requests", "Answers of Django", ["method", "route",
 _FILE = re.compile(r"(?P<kind>[a-z_]+)_(?P<pid>\d+)\.db")
 _DEAD_KEPT = 32
 
-# A name, what it says, and its value now: read at each scrape, by whoever answers it.
-Reading = tuple[str, str, float]
+# A name, what it says, its value now, and labels if it has any: read at each scrape, by whoever
+# answers it.
+Reading = tuple[str, str, float] | tuple[str, str, float, Mapping[str, str]]
 _readers: list[Callable[[], Iterable[Reading]]] = []
 
 
@@ -83,9 +84,15 @@ def forget_former_processes(directory: Path) -> None:
 class _Readings(Collector):
     @override
     def collect(self) -> Iterable[GaugeMetricFamily]:
+        families: dict[str, GaugeMetricFamily] = {}
         for reader in _readers:
-            for name, documentation, value in reader():
-                yield GaugeMetricFamily(name, documentation, value=value)
+            for name, documentation, value, *others in reader():
+                labels = others[0] if others else {}
+                family = families.setdefault(
+                    name, GaugeMetricFamily(name, documentation, labels=list(labels))
+                )
+                family.add_metric(list(labels.values()), value)
+        yield from families.values()
 
 
 def _is_alive(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,21 @@ from rest_framework.test import APIClient
 
 from app.core.clock import SYSTEM_CLOCK
 from app.core.ending import begin_ending, forget_ending
+from app.core.pulses import Pulse, note_pulse
 from app.health import views
 from app.health.checks import Part, Report, Status, Watch
-from app.health.heartbeat import note_beat
-from app.health.parts import check_journal, check_shipper, check_worker, parts
+from app.health.parts import (
+    check_beat,
+    check_journal,
+    check_redis,
+    check_shipper,
+    check_worker,
+    parts,
+)
 from app.journal import process as journal_process
 from app.journal.status import ShipperStatus, write_status
+from tests.redis_fixtures import UseRedis
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture
@@ -58,6 +68,7 @@ def test_all_parts_of_the_embedded_default_are_named(journal_dir: Path) -> None:
         "journal",
         "shipper",
         "worker",
+        "beat",
     }
 
 
@@ -191,17 +202,71 @@ def test_the_lag_of_the_shipper_is_told(journal_dir: Path) -> None:
     assert facts["lag_seconds"] >= 0
 
 
-def test_the_worker_is_up_while_its_beats_are_young(tmp_path: Path, settings: Settings) -> None:
-    settings.RUN_DIR = tmp_path / "run"
-    never = check_worker()
-    note_beat(settings.RUN_DIR, SYSTEM_CLOCK.now_ns())
-    young = check_worker()
-    note_beat(settings.RUN_DIR, SYSTEM_CLOCK.now_ns() - 61 * 10**9)
-    old = check_worker()
+@pytest.mark.parametrize(
+    ("beat", "worker", "job", "statuses", "detail"),
+    [
+        (None, None, None, ("down", "down"), "nothing was heard of it yet"),
+        (1, 1, 1, ("up", "up"), ""),
+        (1, 1, 49, ("up", "up"), ""),
+        (1, 1, 51, ("up", "degraded"), "has carried out no job for 51 s"),
+        (1, 1, None, ("up", "degraded"), "has carried out no job yet"),
+        (36, 1, 40, ("down", "up"), "beat does not run: nothing for 36 s"),
+        (36, 1, 99, ("down", "up"), "beat does not run: nothing for 36 s"),
+        (1, 36, 36, ("up", "down"), "no worker runs: nothing for 36 s"),
+    ],
+)
+def test_a_dead_beat_and_a_dead_worker_are_told_apart(
+    tmp_path: Path,
+    settings: Settings,
+    beat: int | None,
+    worker: int | None,
+    job: int | None,
+    statuses: tuple[str, str],
+    detail: str,
+) -> None:
+    settings.RUN_DIR = tmp_path
+    settings.REDIS = None
+    for name, seconds in (("beat", beat), ("worker", worker), ("job", job)):
+        if seconds is not None:
+            then_ns = SYSTEM_CLOCK.now_ns() - seconds * 10**9
+            (tmp_path / f"pulse-{name}").write_text(f"{then_ns}\n")
+    reports = check_beat(), check_worker()
+    assert tuple(report.status.value for report in reports) == statuses
+    assert detail in " ".join(str(report.facts.get("detail", "")) for report in reports)
 
-    assert [report.status for report in (never, young, old)] == [
-        Status.DOWN,
-        Status.UP,
-        Status.DOWN,
-    ]
-    assert "no background job for 61" in str(old.facts["detail"])
+
+def test_redis_is_asked_for_what_it_does_with_our_keys(
+    own_redis: RedisServer, use_redis: UseRedis
+) -> None:
+    use_redis(own_redis)
+    assert check_redis() == Report(Status.UP, {"type": "redis"})
+    own_redis.client().config_set("maxmemory-policy", "allkeys-lru")
+    assert check_redis().status is Status.UP
+    own_redis.client().config_set("maxmemory", "100mb")
+    forgetful = check_redis()
+    assert forgetful.status is Status.DEGRADED
+    assert "allkeys-lru" in str(forgetful.facts["detail"])
+
+
+@pytest.mark.parametrize("trouble", ["killed", "hanging"])
+def test_redis_that_is_away_is_down_within_its_time_and_up_again_by_itself(
+    anonymous: APIClient,
+    monkeypatch: pytest.MonkeyPatch,
+    own_redis: RedisServer,
+    use_redis: UseRedis,
+    trouble: str,
+) -> None:
+    use_redis(own_redis)
+    watch_of(monkeypatch, redis=Part(check_redis), worker=Part(check_worker, is_essential=False))
+    note_pulse(Pulse.WORKER)
+    assert anonymous.get("/health/").status_code == 200
+    own_redis.kill() if trouble == "killed" else own_redis.hang()
+    began = time.monotonic()
+    answer = anonymous.get("/health/")
+    assert time.monotonic() - began < 3
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["redis"]["status"] == "down"
+    # Searches and intake go on without it.
+    assert anonymous.get("/health/ready/").status_code == 200
+    own_redis.start() if trouble == "killed" else own_redis.go_on()
+    assert anonymous.get("/health/").status_code == 200

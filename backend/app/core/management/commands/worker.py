@@ -1,0 +1,36 @@
+"""`manage.py worker`: carries out background jobs, until told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from typing_extensions import override
+
+
+class Command(BaseCommand):
+    """Becomes a Celery worker. SIGTERM lets it finish what it is at, for WORKER_SHUTDOWN_SECONDS;
+    what is not done by then goes back to its queue."""
+
+    help = "Runs a Celery worker with processes of its own; needs a broker that is shared (Redis)."
+    requires_system_checks = ()
+
+    @override
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queues", default="", help="alerts,default,bulk: urgent ones first")
+        parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES)
+
+    @override
+    def handle(self, *_args: Any, **options: Any) -> None:
+        queues = ("--queues", options["queues"]) if options["queues"] else ()
+        command = (
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker"),
+            *("--pool", "prefork", "--concurrency", str(options["processes"]), *queues),
+            *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
+        )
+        # Celery reads it when it is imported.
+        environment = {**os.environ, "REMAP_SIGTERM": "SIGQUIT"}
+        os.execve(sys.executable, command, environment)  # noqa: S606 — this very Python
