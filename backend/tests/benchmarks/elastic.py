@@ -93,18 +93,28 @@ class ElasticBench:
 
     def _turn_of_ours(self, tenant: Tenant, turns: Turns) -> None:
         requests = requests_of(self._feed, 0, self._records, tenant.key)
+        wanted = self.raw.count(self._ours) + self._records
         own, servers = cpu_seconds(self.service), self.raw.cpu_seconds()
         began = time.perf_counter()
         send_all(self.service.url, requests)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while (found := tenant.count()) != self._records:
-            if time.monotonic() > deadline or found > self._records:
-                raise RuntimeError(f"{found} of {self._records} records are found")
-            time.sleep(POLL_SECONDS)
+        self._wait_for(tenant, wanted)
         turns.ours.append(self._records / (time.perf_counter() - began))
         after = cpu_seconds(self.service)
         turns.own_cpu.append({name: used - own.get(name, 0) for name, used in after.items()})
         turns.servers_cpu.append(self.raw.cpu_seconds() - servers)
+
+    def _wait_for(self, tenant: Tenant, wanted: int) -> None:
+        """Looks past us until all seems to be there: our own answers would be part of what is
+        measured. The last word is ours."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.raw.count(self._ours) < wanted:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the records are not found")
+            time.sleep(POLL_SECONDS)
+        while (found := tenant.count()) != self._records:
+            if time.monotonic() > deadline or found > self._records:
+                raise RuntimeError(f"{found} of {self._records} records are found")
+            time.sleep(POLL_SECONDS)
 
     def _tell(self, turns: Turns) -> None:
         add, micros = self.report, 1e6 / self._records
@@ -144,7 +154,7 @@ class ElasticBench:
         for indices in (self._ours, self.raw.index):
             self.raw.settle(indices)
             sizes.append(self.raw.disk_bytes(indices))
-        documents = self.raw.count()
+        documents = self.raw.count(self.raw.index)
         self.report.add("on disk, ours", sizes[0] / documents, "B/record")
         self.report.add("on disk, bare", sizes[1] / documents, "B/record")
         self.report.at_most("on disk, ours to bare", sizes[0] / sizes[1], "", DISK_OF_RAW)

@@ -103,7 +103,7 @@ class RawElastic:
     def load(self, bodies: Bodies) -> float:
         """Sends everything; how many seconds until all of it is found."""
         self._make(bodies.fields)
-        before = self.count()
+        before = self.count(self.index)
         requests = iter(bodies.requests)
         lock = threading.Lock()
         trouble: list[BaseException] = []
@@ -128,7 +128,7 @@ class RawElastic:
             raise trouble[0]
         self.refresh(self.index)
         seconds = time.perf_counter() - began
-        if self.count() - before != bodies.documents:
+        if self.count(self.index) - before != bodies.documents:
             raise RuntimeError("not all documents are found")
         return seconds
 
@@ -137,8 +137,8 @@ class RawElastic:
         if self._ask(connection, "POST", path, _NDJSON, body)["errors"]:
             raise RuntimeError("some documents were not taken")
 
-    def count(self) -> int:
-        found: int = self.call("GET", f"/{self.index}/_count")["count"]
+    def count(self, indices: str) -> int:
+        found: int = self.call("GET", f"/{indices}/_count")["count"]
         return found
 
     def refresh(self, indices: str) -> None:

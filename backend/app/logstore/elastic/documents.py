@@ -101,7 +101,7 @@ class _Together:
         self._add("stream", by_name["stream"])
         self._add("message", messages)
         self._add("search_text", index_texts(messages))
-        self._add("attributes", list(map(attributes_text, by_name["attributes"])))
+        self._add("attributes", _texts(by_name["attributes"]))
         for name in OPTIONAL:
             values = by_name[name]
             if values.count(None) < len(values):
@@ -141,6 +141,14 @@ class _Together:
             mark, tokens = "n", [f"{start}n{number_token(value)}" for value in values]
         self._tokens.append(tokens)
         self._extra.append(start + mark)
+
+
+def _texts(attributes: Sequence[dict[str, Any]]) -> list[str]:
+    """`attributes_text` of each."""
+    try:
+        return list(map(bytes.decode, map(orjson.dumps, attributes)))
+    except TypeError:
+        return list(map(attributes_text, attributes))
 
 
 _NUMBERS = frozenset({int, float})

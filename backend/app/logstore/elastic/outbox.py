@@ -77,6 +77,11 @@ class Outbox:
         """Takes records; sends what makes a whole batch."""
         self._doubtful += [(record, position) for record in entry.doubtful]
         self._touched |= entry.places
+        added_bytes = sum(len(item.lines) for item in entry.items)
+        if self._waiting_bytes + added_bytes < self._size.bytes:
+            self._waiting += entry.items
+            self._waiting_bytes += added_bytes
+            return
         for item in entry.items:
             self._put(item)
 
@@ -154,7 +159,9 @@ class Outbox:
 
     def _send_waiting(self) -> None:
         items, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        free = [item for item in items if item.index not in self._lanes]
+        free = items
+        if self._lanes.waiting:
+            free = [item for item in items if item.index not in self._lanes]
         if len(free) < len(items):
             self._lanes.add((one for one in items if one.index in self._lanes), time.monotonic())
         ready = self._prepared(free)
@@ -177,6 +184,8 @@ class Outbox:
                     outdated.add(index)
             except Unavailable as error:
                 closed[index] = error.detail
+        if not (closed or outdated):
+            return list(items)
         now = time.monotonic()
         for index, why in closed.items():
             self._lanes.add((one for one in items if one.index == index), now, reason=why)
@@ -223,6 +232,9 @@ class Outbox:
             stored = sent.those(Fate.STORED)
             self._late.note(stored)
             self._touched.update(item.index for item in (*stored, *sent.those(Fate.THERE)))
+            if sent.is_all_stored:
+                metrics.REQUESTS.labels("answered").inc()
+                return
             metrics.REQUESTS.labels("busy" if sent.is_all_busy else "answered").inc()
             if sent.is_all_busy:
                 raise Unavailable("the log store is busy or cannot be reached")

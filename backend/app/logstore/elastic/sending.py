@@ -80,6 +80,11 @@ class Sent:
         """Whether nobody took anything: it is not about one index."""
         return all(fate is Fate.BUSY for fate in self.fates)
 
+    @property
+    def is_all_stored(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.fates.count(Fate.STORED) == len(self.fates)
+
     def those(self, fate: Fate) -> list[Item]:
         """The items of one fate."""
         return [item for item, one in zip(self.items, self.fates, strict=True) if one is fate]
