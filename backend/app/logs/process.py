@@ -30,9 +30,7 @@ def log_search() -> LogSearch:
     with _lock:
         if _Opened.search is None:
             _Opened.search = LogSearch(
-                open_reader(
-                    settings.LOG_STORE, settings.LOG_STORE_LOCATION, hidden=known_hidden()
-                ),
+                open_reader(settings.LOG_STORE, settings.LOG_STORE_LOCATION, hidden=known_hidden()),
                 clock=SYSTEM_CLOCK,
                 gate=_gate(),
                 cursor_keys=cursor_keys(

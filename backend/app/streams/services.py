@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import IntegrityError
 
 from app.audit.services import record
@@ -79,18 +81,25 @@ def begin_move(scope: Scope, route: str, home: Home) -> Move:
 
 def advance_move(scope: Scope, route: str, move: Move, *, to: str) -> Move:
     """The move in its next phase; `Conflict` when it is not in the phase that the caller saw."""
-    rows = RecordMove.objects.for_scope(scope)
     home = move.home
-    won = rows.filter(
-        route=route,
-        retention_class=home.retention_class,
-        pool=home.pool,
-        period=home.period,
-        phase=move.phase,
-    ).update(phase=to, records=move.records, digest=move.digest, changed_at=utc_now())
-    if won != 1:
-        raise Conflict(f"somebody else moves {home.name}")
-    return Move(home, to, move.mark, move.records, move.digest)
+
+    def work() -> None:
+        rows = RecordMove.objects.for_scope(scope).filter(
+            route=route,
+            retention_class=home.retention_class,
+            pool=home.pool,
+            period=home.period,
+        )
+        changes = {"phase": to, "records": move.records, "digest": move.digest}
+        if rows.filter(phase=move.phase).update(**changes, changed_at=utc_now()) != 1:
+            raise Conflict(f"somebody else moves {home.name}")
+        if to == Phase.DONE:
+            said = {"route": route, "partition": home.name, "records": move.records}
+            row_id = rows.values_list("pk", flat=True)[0]
+            record(scope, action="records_moved", subject=("record_move", row_id), after=said)
+
+    run_atomic(work)
+    return replace(move, phase=to)
 
 
 def forget_expired_moves(scope: Scope, *, now_ns: int) -> int:

@@ -35,14 +35,17 @@ class Entry:
         self._sent_ids = sent_ids
         self._position = position
         self._known: Found = {}
+        # Partitions of which an organisation's records were moved: where a first try may be.
+        self._moved: dict[tuple[OrgId, Home], list[str]] = {}
         self._fields: dict[tuple[Home, OrgId], tuple[Partition, OrgFields]] = {}
 
     def take(self, records: Sequence[RoutedRecord]) -> AppendReport:
         """Takes what is new; a record that cannot be written is reported."""
         homes = self._homes(records)
         self._look_up(records, homes)
-        rejected = self._take_made(records, homes)
-        repeated = 0
+        again = self._made_again(records, homes) if self._moved else frozenset()
+        rejected = self._take_made(records, homes, again)
+        repeated = len(again)
         for index, (record, home) in enumerate(zip(records, homes, strict=True)):
             if not record.is_sent:
                 continue
@@ -56,20 +59,44 @@ class Entry:
     def _homes(self, records: Sequence[RoutedRecord]) -> list[Home]:
         keys = list(map(_HOME_KEY, records))
         if keys and keys.count(keys[0]) == len(keys):
-            return [self._shelf.home_of(records[0])] * len(records)
+            return [self._home_of(records[0])] * len(records)
         found: dict[tuple[OrgId, int, int], Home] = {}
         for key, record in zip(keys, records, strict=True):
             if key not in found:
-                found[key] = self._shelf.home_of(record)
+                found[key] = self._home_of(record)
         return [found[key] for key in keys]
 
-    def _take_made(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> list[Rejected]:
-        """Takes the records whose id is ours: all of them are new. What cannot be written."""
+    def _home_of(self, record: RoutedRecord) -> Home:
+        home = self._shelf.home_of(record)
+        moved = self._shelf.moved_between(record, home)
+        if moved:
+            self._moved[record.org_id, home] = moved
+        return home
+
+    def _made_again(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> frozenset[int]:
+        """The records with ids of ours that are there already: a first try was cut off before its
+        commit, and what it stored may have been moved since."""
+        asked = {
+            index: (record, self._moved[record.org_id, home])
+            for index, (record, home) in enumerate(zip(records, homes, strict=True))
+            if not record.is_sent and (record.org_id, home) in self._moved
+        }
+        found = self._sent_ids.look_up(asked.values())
+        return frozenset(
+            index
+            for index, (record, _) in asked.items()
+            if sent_key(record.org_id, record.id) in found
+        )
+
+    def _take_made(
+        self, records: Sequence[RoutedRecord], homes: Sequence[Home], again: frozenset[int]
+    ) -> list[Rejected]:
+        """Takes the records whose id is ours: all others of them are new. What cannot be written."""
         groups: dict[tuple[Home, OrgId], list[int]] = {}
         group: list[int] = []
         last: tuple[Home, OrgId] | None = None
         for index, (record, home) in enumerate(zip(records, homes, strict=True)):
-            if record.is_sent:
+            if record.is_sent or index in again:
                 continue
             if last is None or last[0] is not home or last[1] is not record.org_id:
                 last = home, record.org_id

@@ -46,9 +46,10 @@ class Shelf:
         homes = self._places(record.org_id).remembering(record.org_id, home, record.observed_ns)
         return [index_of(self._cluster.prefix, one) for one in homes]
 
-    def was_moved(self, record: RoutedRecord, home: Home) -> bool:
-        """Whether a record that belongs here may have been moved elsewhere after its first try."""
-        return home in self._places(record.org_id).moved
+    def moved_between(self, record: RoutedRecord, home: Home) -> list[str]:
+        """The indices of a partition and of what its records were moved to, if they were."""
+        twins = self._places(record.org_id).with_twin(record.org_id, home)
+        return [index_of(self._cluster.prefix, one) for one in twins] if len(twins) > 1 else []
 
     def existing(self, *, now_exactly: bool = False) -> set[str]:
         """The partitions' indices, as of some seconds ago, and all that were opened here."""

@@ -1,0 +1,190 @@
+"""Moving an organisation's records: from a pool to partitions of its own, and between stores.
+
+What is done is written down in the config database, a partition at a time, so that a move that was
+cut off goes on where it was. See docs/adr/0011.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from app.core.scope import Scope
+from app.logstore.moving import BATCH_RECORDS, Removal, Stock
+from app.logstore.partitions import Home, period_bounds
+from app.logstore.places import LEAD_NS, OWN, Assignment, Places, is_shared
+from app.streams.known_places import READERS_FRESH_SECONDS
+from app.streams.selectors import TO_OWN, Move, assignments_of, list_moves
+from app.streams.services import (
+    advance_move,
+    begin_move,
+    forget_expired_moves,
+    next_period_ns,
+    place,
+)
+
+COPYING, EMPTYING, DONE = "copying", "emptying", "done"
+
+# A request that was sent before its sender learned of a move is answered by then, or never.
+_REQUEST_SECONDS = 60.0
+_SEARCH_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long others may go on with what they knew before a step was written down.
+
+    `writers_seconds`: shippers; `readers_seconds`: whoever searches. Both are 0 when nobody else
+    uses the store.
+    """
+
+    writers_seconds: float
+    readers_seconds: float
+
+    @classmethod
+    def of(cls, places_held_seconds: float) -> Patience:
+        """That of an installation in use."""
+        return cls(
+            writers_seconds=places_held_seconds + _REQUEST_SECONDS,
+            readers_seconds=2 * READERS_FRESH_SECONDS + _SEARCH_SECONDS,
+        )
+
+
+class Progress(Protocol):
+    """Tells whoever waits how far it is."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+        ...
+
+    def bar(self, label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A bar that is moved by so many records."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """Moves the records of one organisation."""
+
+    scope: Scope
+    progress: Progress
+    batch_records: int = BATCH_RECORDS
+    sleep: Callable[[float], None] = time.sleep
+
+    def to_own(self, stock: Stock, patience: Patience, *, now_ns: int) -> int:
+        """From pools to the organisation's own partitions, inside one store that others use; how
+        many records. Of periods that have ended: what comes in now stays where it is, and is moved
+        when its period is over."""
+        forget_expired_moves(self.scope, now_ns=now_ns)
+        shared = [home for home in stock.homes(self.scope.org_id) if is_shared(home)]
+        self._place_own({home.retention_class for home in shared}, now_ns)
+        for home in shared:
+            if not _has_ended(home, now_ns):
+                self.progress.say(f"{home.name} is still written to: move it when it is over")
+        moves = self._begun(TO_OWN, [home for home in shared if _has_ended(home, now_ns)])
+        began = time.monotonic()
+        copying = [
+            (move, self._removal(stock, move.home, stock, self._own(move.home)))
+            for move in moves
+            if move.phase == COPYING
+        ]
+        emptying = [move for move in moves if move.phase == EMPTYING]
+        if copying:
+            self._wait(patience.readers_seconds, "every search has learned of the move")
+        for move, removal in copying:
+            self._count(f"copying {move.home.name}", removal, removal.copy(mark=move.mark))
+        if copying:
+            left = began + patience.writers_seconds - time.monotonic()
+            self._wait(left, "every shipper has learned of the move")
+        for move, removal in copying:
+            steps = removal.catch_up(mark=move.mark)
+            self._count(f"comparing {move.home.name}", removal, steps)
+            emptying.append(self._verified(TO_OWN, move, removal))
+        if emptying:
+            self._wait(patience.readers_seconds, "every search looks at the new place")
+        return sum(
+            self._empty(TO_OWN, move, self._removal(stock, move.home, stock, self._own(move.home)))
+            for move in emptying
+        )
+
+    def between(self, route: str, source: Stock, target: Stock) -> int:
+        """From one store to another, to where the organisation's records belong there; how many."""
+        places = Places(assignments_of(self.scope))
+        moved = 0
+        for begun in self._begun(route, source.homes(self.scope.org_id)):
+            removal = self._removal(source, begun.home, target, self._belonging(places, begun.home))
+            move = begun
+            if move.phase == COPYING:
+                self._count(f"copying {move.home.name}", removal, removal.copy())
+                move = self._verified(route, move, removal)
+            moved += self._empty(route, move, removal)
+        return moved
+
+    def _begun(self, route: str, homes: Iterable[Home]) -> list[Move]:
+        """The moves of these partitions, and those that were cut off."""
+        unfinished = {one.home for one in list_moves(self.scope, route) if one.phase != DONE}
+        return [begin_move(self.scope, route, home) for home in sorted(unfinished.union(homes))]
+
+    def _verified(self, route: str, move: Move, removal: Removal) -> Move:
+        """Counts and compares; from then on the copies count."""
+        tally = removal.verify()
+        there = removal.target.count(self.scope.org_id, removal.new_home)
+        self.progress.say(
+            f"{move.home.name}: {tally.records} records, all found in {removal.new_home.name}, which"
+            f" has {there} (digest {tally.digest})"
+        )
+        found = replace(move, records=tally.records, digest=tally.digest)
+        return advance_move(self.scope, route, found, to=EMPTYING)
+
+    def _empty(self, route: str, move: Move, removal: Removal) -> int:
+        removed = self._count(f"emptying {move.home.name}", removal, removal.empty())
+        advance_move(self.scope, route, move, to=DONE)
+        left = removal.source.count(self.scope.org_id, move.home)
+        if left:
+            self.progress.say(f"{move.home.name}: {left} records came in late: move them as well")
+        return removed
+
+    def _count(self, label: str, removal: Removal, steps: Iterable[int]) -> int:
+        done = 0
+        total = removal.source.count(self.scope.org_id, removal.home)
+        with self.progress.bar(label, total) as move_by:
+            for step in steps:
+                done += step
+                move_by(step)
+        return done
+
+    def _removal(self, source: Stock, home: Home, target: Stock, new_home: Home) -> Removal:
+        return Removal(self.scope.org_id, source, home, target, new_home, self.batch_records)
+
+    def _own(self, home: Home) -> Home:
+        return home._replace(pool=str(self.scope.org_id))
+
+    def _belonging(self, places: Places, home: Home) -> Home:
+        start_ns, _ = period_bounds(home.period)
+        return places.home_of(self.scope.org_id, home.retention_class, start_ns)
+
+    def _place_own(self, classes: Iterable[int], now_ns: int) -> None:
+        """Says that what comes in goes to own partitions, from the next period on."""
+        places = Places(assignments_of(self.scope))
+        for days in sorted(classes):
+            from_ns = next_period_ns(days, now_ns)
+            if is_shared(places.home_of(self.scope.org_id, days, from_ns)):
+                place(self.scope, Assignment(days, from_ns, OWN), reason="operator", now_ns=now_ns)
+
+    def _wait(self, seconds: float, until: str) -> None:
+        if seconds > 0:
+            self.progress.say(f"waiting {seconds:.0f} s, until {until}")
+            self.sleep(seconds)
+
+
+def _has_ended(home: Home, now_ns: int) -> bool:
+    """Whether nothing is received for the partition any more, on any clock."""
+    return period_bounds(home.period)[1] + LEAD_NS <= now_ns
+
+
+def route_of(places: Sequence[str]) -> str:
+    """The name of a way between stores, under which its moves are written down."""
+    return ">".join(places)

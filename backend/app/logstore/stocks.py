@@ -1,0 +1,38 @@
+"""Which stores records can be moved in, out of and into, by the name that configuration uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.errors import Broken, Unsupported
+from app.core.file_lock import file_lock
+from app.logstore.elastic.hosts import Hosts
+from app.logstore.elastic.stock import ElasticStock
+from app.logstore.embedded.shelf import WRITER_LOCK
+from app.logstore.embedded.stock import EmbeddedStock
+from app.logstore.moving import Stock
+
+
+def open_stock(kind: str, location: Path | Hosts) -> Stock:
+    """The store of this kind, for a move of records. `Conflict` when a shipper writes to it that
+    nobody else may write beside."""
+    if kind == "elastic":
+        return ElasticStock(location)
+    if kind == "embedded" and isinstance(location, Path):
+        return EmbeddedStock(location)
+    raise Unsupported(f"no records can be moved in or out of the log store {kind!r}")
+
+
+@contextmanager
+def sole_writer(kind: str, location: Path | Hosts) -> Iterator[bool]:
+    """Keeps moves of records away while a shipper writes, where the two cannot go together; `False`
+    while such a move is under way."""
+    if kind != "embedded":
+        yield True
+        return
+    if isinstance(location, Hosts):
+        raise Broken("the embedded log store lies in a directory, not on hosts")
+    with file_lock(location / WRITER_LOCK) as is_held:
+        yield is_held
