@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import structlog
 
 from app.core.errors import Broken, Unsupported
 from app.core.file_lock import file_lock
@@ -13,6 +15,8 @@ from app.logstore.elastic.stock import ElasticStock
 from app.logstore.embedded.shelf import WRITER_LOCK
 from app.logstore.embedded.stock import EmbeddedStock
 from app.logstore.moving import Stock
+
+log = structlog.get_logger(__name__)
 
 
 def open_stock(kind: str, location: Path | Hosts) -> Stock:
@@ -26,13 +30,24 @@ def open_stock(kind: str, location: Path | Hosts) -> Stock:
 
 
 @contextmanager
-def sole_writer(kind: str, location: Path | Hosts) -> Iterator[bool]:
-    """Keeps moves of records away while a shipper writes, where the two cannot go together; `False`
-    while such a move is under way."""
+def sole_writer(kind: str, location: Path | Hosts, wait: Callable[[], bool]) -> Iterator[bool]:
+    """Keeps moves of records away while a shipper writes, where the two cannot go together, `True`
+    then. While such a move is under way, says so once and calls `wait` between tries; when that
+    returns `False` the block runs with `False`."""
     if kind != "embedded":
         yield True
         return
     if isinstance(location, Hosts):
         raise Broken("the embedded log store lies in a directory, not on hosts")
-    with file_lock(location / WRITER_LOCK) as is_held:
-        yield is_held
+    is_told = False
+    while True:
+        with file_lock(location / WRITER_LOCK) as is_held:
+            if is_held:
+                yield True
+                return
+        if not is_told:
+            log.warning("shipper_waiting_for_move", directory=str(location))
+            is_told = True
+        if not wait():
+            break
+    yield False

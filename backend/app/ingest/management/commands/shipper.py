@@ -19,6 +19,7 @@ from app.ingest.faults import VARIABLE, fault_of
 from app.ingest.shipper import NAP_SECONDS, Parts, Shipper, Stop
 from app.journal.journal import Journal
 from app.logstore.registry import open_writer
+from app.logstore.stocks import sole_writer
 from app.streams.known_places import known_places
 
 # Records are many, short-lived and without cycles: the collector need not look at them often.
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         try:
             with only_shipper(settings.JOURNAL_DIR, lambda: stop.sleep(NAP_SECONDS)) as is_held:
                 if is_held and not stop.is_asked:
-                    _ship(journal, stop)
+                    _ship_alone(journal, stop)
         finally:
             if draining is not None:
                 stop.ask()
@@ -75,6 +76,14 @@ def _give_up(*_: object) -> None:
     # No logging: whoever was interrupted may hold its lock.
     os.write(2, b"shipper: the log store hangs; what is not committed is shipped again\n")
     os._exit(GAVE_UP)
+
+
+def _ship_alone(journal: Journal, stop: Stop) -> None:
+    """Ships once no move of records changes the same partitions."""
+    kind, location = settings.LOG_STORE, settings.LOG_STORE_LOCATION
+    with sole_writer(kind, location, lambda: stop.sleep(NAP_SECONDS)) as is_held:
+        if is_held and not stop.is_asked:
+            _ship(journal, stop)
 
 
 def _ship(journal: Journal, stop: Stop) -> None:
