@@ -243,6 +243,8 @@ class FieldList:
 
     fields: tuple[FieldInfo, ...]
     total: int
+    timed_out: bool = False
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,8 @@ class ValueList:
     other: int
     missing: int
     distinct: int
+    timed_out: bool = False
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,3 +280,4 @@ class StoreHealth:
     type: str  # tantivy, elasticsearch, memory
     detail: str | None = None
     broken: tuple[str, ...] = ()
+    cluster_status: str | None = None  # of a cluster: green, yellow or red

@@ -28,6 +28,10 @@ _NOT_FOUND = 404
 _TOO_LARGE = 413
 _ALREADY = "resource_already_exists_exception"
 
+# By default closed indices are left out without a word; so they are an error first.
+_WITH_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open,closed"}
+_WITHOUT_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open"}
+
 Body = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -61,14 +65,18 @@ class Cluster:
         return f"{self.prefix}-*d-*"
 
     def search(self, index: str, body: Body, *, seconds: float = DEFAULT_SECONDS) -> Answer:
-        """One search; indices that are not there are empty."""
-        return self.call(
-            "POST",
-            f"/{index}/_search",
-            body=body,
-            params={"ignore_unavailable": "true", "allow_no_indices": "true"},
-            seconds=seconds + _GRACE_SECONDS,
-        )
+        """One search; indices that are not there are empty, and those that are closed are named in
+        the answer's `closed`."""
+        try:
+            return self._search(index, body, _WITH_CLOSED, seconds)
+        except Closed:
+            closed = self._closed(index)
+            return {**self._search(index, body, _WITHOUT_CLOSED, seconds), "closed": closed}
+
+    def _search(self, index: str, body: Body, which: Body, seconds: float) -> Answer:
+        params = {name: str(value).lower() for name, value in which.items()}
+        seconds += _GRACE_SECONDS
+        return self.call("POST", f"/{index}/_search", body=body, params=params, seconds=seconds)
 
     def searches(
         self, index: str, bodies: Sequence[Body], *, seconds: float = DEFAULT_SECONDS
@@ -76,7 +84,17 @@ class Cluster:
         """Many searches in one round trip; an error of any is an error of all."""
         if not bodies:
             return []
-        head = orjson.dumps({"index": index, "ignore_unavailable": True, "allow_no_indices": True})
+        try:
+            return self._searches(index, bodies, _WITH_CLOSED, seconds)
+        except Closed:
+            closed = self._closed(index)
+            answers = self._searches(index, bodies, _WITHOUT_CLOSED, seconds)
+            return [{**answer, "closed": closed} for answer in answers]
+
+    def _searches(
+        self, index: str, bodies: Sequence[Body], which: Body, seconds: float
+    ) -> list[Answer]:
+        head = orjson.dumps({"index": index, **which})
         lines = b"".join(head + b"\n" + _written(body) + b"\n" for body in bodies)
         answers = self.call_with_lines("/_msearch", lines, seconds=seconds + _GRACE_SECONDS)
         for answer in answers["responses"]:
@@ -84,6 +102,11 @@ class Cluster:
                 raise _refusal(int(answer.get("status", 500)), answer)
         responses: list[Answer] = answers["responses"]
         return responses
+
+    def _closed(self, index: str) -> list[str]:
+        """The closed ones of a pattern's indices."""
+        answer = self.call("GET", f"/_resolve/index/{index}", params={"expand_wildcards": "closed"})
+        return [one["name"] for one in answer["indices"] if "closed" in one["attributes"]]
 
     def call_with_lines(
         self, path: str, lines: bytes, *, seconds: float = DEFAULT_SECONDS, **params: str
@@ -159,6 +182,10 @@ class AlreadyThere(Exception):
     """The index is there already."""
 
 
+class Closed(Unavailable):
+    """An index is closed."""
+
+
 class TooManyBuckets(Unsupported):
     """An aggregation has more groups than Elasticsearch counts at once."""
 
@@ -199,6 +226,8 @@ def _refusal(status: int, body: Any) -> Exception:
         return Missing("not found")
     if _ALREADY in text:
         return AlreadyThere("there already")
+    if "index_closed_exception" in text:
+        return Closed("a partition is closed")
     if "too_many_buckets" in text:
         return TooManyBuckets("the groups have too many different values to be listed")
     if "too_complex" in text or "TooComplex" in text or "too complex" in text:

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.errors import Unsupported
 from app.core.ids import OrgId
+from app.logstore.elastic.asking import Asking
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.columns import Key, columns_of, key_of, plain, rank, text_of
 from app.logstore.elastic.compile import (
@@ -48,17 +49,19 @@ _MAX_READ = 20_000
 _PAGE = 1_000
 
 
-def field_list(cluster: Cluster, org_id: OrgId, query: Query, limit: int) -> FieldList:
+def field_list(
+    asking: Asking, cluster: Cluster, org_id: OrgId, query: Query, limit: int
+) -> FieldList:
     """The built-in fields that any of the records has, then the paths of their attributes."""
     aggregations: Answer = {
         f"b{place}": {"filter": exists(field)} for place, field in enumerate(BUILT_IN.values())
     }
     aggregations["extra"] = {"terms": {"field": "extra", "size": _MAX_LISTED}}
-    answer = _ask(cluster, query, aggregations)
+    answer = _ask(asking, query, aggregations)
     total = answer["hits"]["total"]["value"]
     found = answer.get("aggregations")
     if not total or found is None:
-        return FieldList((), total)
+        return FieldList((), total, asking.timed_out, asking.skipped)
     built_in = [
         FieldInfo(field.name, _TYPES[field.kind], field.kind is not Kind.TEXT, count)
         for place, field in enumerate(BUILT_IN.values())
@@ -76,24 +79,25 @@ def field_list(cluster: Cluster, org_id: OrgId, query: Query, limit: int) -> Fie
         for paths in catalogued_paths(cluster, cluster.partitions, org_id).values()
         for path in paths
     }
-    for path, letter, count in _kinds_in_columns(cluster, query, sorted(mapped)):
+    for path, letter, count in _kinds_in_columns(asking, query, sorted(mapped)):
         kinds[path][letter] = kinds[path].get(letter, 0) + count
     # Of several kinds a record may have more than one: these are asked for once more.
     doubtful = sorted(p for p in kinds if len(kinds[p]) > 1 or (p in extra and p in mapped))
     records = {path: sum(counts.values()) for path, counts in kinds.items()}
-    records |= _records_with(cluster, query, doubtful)
+    records |= _records_with(asking, query, doubtful)
     paths = sorted(records)
     if len(paths) > limit:
         paths = sorted(records, key=lambda path: (-records[path], path))[:limit]
     attributes = [
         FieldInfo(path, _one_type(kinds[path]), path not in extra, records[path]) for path in paths
     ]
-    return FieldList((*built_in, *attributes), total)
+    return FieldList((*built_in, *attributes), total, asking.timed_out, asking.skipped)
 
 
-def _ask(cluster: Cluster, query: Query, aggregations: Answer) -> Answer:
-    body = {"query": query, "size": 0, "track_total_hits": True, "aggs": aggregations}
-    return cluster.search(cluster.partitions, body)
+def _ask(asking: Asking, query: Query, aggregations: Answer) -> Answer:
+    return asking.search(
+        {"query": query, "size": 0, "track_total_hits": True, "aggs": aggregations}
+    )
 
 
 def _tokens(buckets: Iterable[Answer]) -> Iterator[tuple[str, str, int]]:
@@ -106,7 +110,7 @@ def _tokens(buckets: Iterable[Answer]) -> Iterator[tuple[str, str, int]]:
 
 
 def _kinds_in_columns(
-    cluster: Cluster, query: Query, paths: Sequence[str]
+    asking: Asking, query: Query, paths: Sequence[str]
 ) -> Iterator[tuple[str, str, int]]:
     named = [
         (path, letter, name)
@@ -118,13 +122,13 @@ def _kinds_in_columns(
         asked = {
             f"c{place}": {"filter": has_values(name)} for place, (_, _, name) in enumerate(part)
         }
-        found = _ask(cluster, query, asked)["aggregations"]
+        found = _ask(asking, query, asked)["aggregations"]
         for place, (path, letter, _) in enumerate(part):
             if count := found[f"c{place}"]["doc_count"]:
                 yield path, letter, count
 
 
-def _records_with(cluster: Cluster, query: Query, paths: Sequence[str]) -> dict[str, int]:
+def _records_with(asking: Asking, query: Query, paths: Sequence[str]) -> dict[str, int]:
     """In how many records each path has a value of whatever kind."""
     counts: dict[str, int] = {}
     for start in range(0, len(paths), _AT_ONCE):
@@ -133,7 +137,7 @@ def _records_with(cluster: Cluster, query: Query, paths: Sequence[str]) -> dict[
             f"p{place}": {"filter": exists_at(Field(path, Kind.ATTRIBUTE))}
             for place, path in enumerate(part)
         }
-        found = _ask(cluster, query, asked)["aggregations"]
+        found = _ask(asking, query, asked)["aggregations"]
         counts |= {path: found[f"p{place}"]["doc_count"] for place, path in enumerate(part)}
     return counts
 
@@ -143,13 +147,11 @@ def _one_type(kinds: Iterable[str]) -> str:
     return _KINDS[letters[0]] if len(letters) == 1 else "mixed"
 
 
-def value_list(
-    cluster: Cluster, query: Query, field: Field, *, prefix: str, size: int
-) -> ValueList:
+def value_list(asking: Asking, query: Query, field: Field, *, prefix: str, size: int) -> ValueList:
     """The field's most frequent values whose text starts with `prefix`, over the records given."""
     if field.kind in {Kind.TEXT, Kind.TIME}:
         raise Unsupported(f"the values of {field.name!r} cannot be listed")
-    read = _values_read(cluster, all_of([query, has_rest(field)]), field)
+    read = _values_read(asking, all_of([query, has_rest(field)]), field)
     in_columns = but_not(query, has_rest(field))
     asked: Answer = {}
     for letter, column in columns_of(field).items():
@@ -157,7 +159,7 @@ def value_list(
         if prefix and letter == "s":
             asked["vs"]["terms"]["include"] = f"{literal(prefix)}.*"
         asked[f"d{letter}"] = {"cardinality": {"field": column, "precision_threshold": 40_000}}
-    answer = _ask(cluster, in_columns, asked) if asked else {}
+    answer = _ask(asking, in_columns, asked) if asked else {}
     found = answer.get("aggregations", {})
     counts = Counter(read)
     for letter in columns_of(field):
@@ -169,9 +171,9 @@ def value_list(
     if any(one.get("sum_other_doc_count") for one in found.values()):
         _refuse_uncertain(found, field, prefix, [counts[key] for key in listed])
         distinct = sum(found[f"d{letter}"]["value"] for letter in columns_of(field))
-    other, missing = _others(cluster, query, field, listed)
+    other, missing = _others(asking, query, field, listed)
     values = tuple(ValueCount(key[1], counts[key]) for key in listed)
-    return ValueList(values, other, missing, distinct)
+    return ValueList(values, other, missing, distinct, asking.timed_out, asking.skipped)
 
 
 def _refuse_uncertain(found: Answer, field: Field, prefix: str, top: Sequence[int]) -> None:
@@ -185,7 +187,7 @@ def _refuse_uncertain(found: Answer, field: Field, prefix: str, top: Sequence[in
             raise Unsupported(f"{field.name!r} has too many values to be listed")
 
 
-def _values_read(cluster: Cluster, query: Query, field: Field) -> Counter[Key]:
+def _values_read(asking: Asking, query: Query, field: Field) -> Counter[Key]:
     """The values of records of which some are in no column, read from the records themselves."""
     counts: Counter[Key] = Counter()
     read = 0
@@ -195,7 +197,7 @@ def _values_read(cluster: Cluster, query: Query, field: Field) -> Counter[Key]:
         "track_total_hits": False,
         "sort": [{"ts": "asc"}, {"id": "asc"}],
     }
-    while hits := cluster.search(cluster.partitions, body)["hits"]["hits"]:
+    while hits := asking.search(body)["hits"]["hits"]:
         read += len(hits)
         if read > _MAX_READ:
             raise Unsupported(
@@ -228,14 +230,14 @@ def _key(value: Scalar) -> Key:
         return "number", float("inf") if value > 0 else float("-inf")
 
 
-def _others(cluster: Cluster, query: Query, field: Field, listed: Sequence[Key]) -> tuple[int, int]:
+def _others(asking: Asking, query: Query, field: Field, listed: Sequence[Key]) -> tuple[int, int]:
     """(records with the field but none of the listed values, records without the field)."""
     there = exists_at(field) if field.is_attribute else exists(field)
     having = {"having": {"filter": there}}
     if listed:
         values = compiled(Equals(field, tuple(value for _, value in listed)), {})
         having["other"] = {"filter": but_not(there, values)}
-    answer = _ask(cluster, query, having)
+    answer = _ask(asking, query, having)
     total = answer["hits"]["total"]["value"]
     found = answer.get("aggregations")
     if found is None:

@@ -9,7 +9,7 @@ import re2
 
 from app.core.errors import Invalid, Unsupported
 from app.logstore.elastic import regex
-from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.asking import Asking
 from app.logstore.elastic.compile import (
     LongTokens,
     all_of,
@@ -54,7 +54,7 @@ Test = Callable[[str], bool]
 Leaf = StringRange | Matches
 
 
-def long_tokens(cluster: Cluster, filter_: Filter, confine: Callable[[Query], Query]) -> LongTokens:
+def long_tokens(asking: Asking, filter_: Filter, confine: Callable[[Query], Query]) -> LongTokens:
     """For each leaf that compares strings the tokens of long values that match it.
 
     `confine` makes a query one of the organisation and range that are asked about.
@@ -64,9 +64,9 @@ def long_tokens(cluster: Cluster, filter_: Filter, confine: Callable[[Query], Qu
         return {}
     fields = list(dict.fromkeys(leaf.field for leaf in leaves))
     bodies = [_body(confine(_has_long(field))) for field in fields]
-    answers = cluster.searches(cluster.partitions, bodies)
+    answers = asking.searches(bodies)
     values = {
-        field: _all_values(cluster, field, answer, confine)
+        field: _all_values(asking, field, answer, confine)
         for field, answer in zip(fields, answers, strict=True)
     }
     return {
@@ -105,7 +105,7 @@ def _body(query: Query) -> dict[str, Any]:
 
 
 def _all_values(
-    cluster: Cluster, field: Field, answer: dict[str, Any], confine: Callable[[Query], Query]
+    asking: Asking, field: Field, answer: dict[str, Any], confine: Callable[[Query], Query]
 ) -> dict[str, str]:
     """Token to text of every long value of the field."""
     found: dict[str, str] = {}
@@ -118,7 +118,7 @@ def _all_values(
             break
         # A record with several of them may stay: what is left is what has none that is known.
         query = but_not(all_of([_has_long(field)]), terms("rest", list(found)))
-        answer = cluster.search(cluster.partitions, _body(confine(query)))
+        answer = asking.search(_body(confine(query)))
     return found
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any
+from contextlib import closing
 
+from app.core.errors import Unavailable
 from app.core.scope import Scope
+from app.logstore.elastic.asking import Answer, Asking
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.compile import compiled
 from app.logstore.elastic.document import stored_record
+from app.logstore.elastic.export import hits_at_one_moment
 from app.logstore.elastic.facets import field_list, value_list
-from app.logstore.elastic.health import broken_partitions, cluster_health
+from app.logstore.elastic.health import cluster_health
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.long_values import long_tokens
 from app.logstore.elastic.questions import (
@@ -22,7 +24,6 @@ from app.logstore.elastic.questions import (
 )
 from app.logstore.elastic.tables import tables
 from app.logstore.places import HiddenDirectory, nothing_hidden
-from app.logstore.scanning import scan_pages
 from app.logstore.types import (
     AggregatePlan,
     FieldList,
@@ -48,42 +49,44 @@ class ElasticReader:
 
     def search(self, scope: Scope, plan: SearchPlan) -> Page:
         """See `LogReader`."""
-        order = "desc" if plan.is_descending else "asc"
-        body: dict[str, Any] = {
-            "query": self._question(scope, plan.filter, plan.range, plan.stream),
-            "size": plan.limit + 1,
-            "sort": [{"ts": order}, {"id": order}],
-            "track_total_hits": True,
-            "timeout": f"{plan.timeout_ms}ms",
-        }
-        if plan.after is not None:
-            body["search_after"] = list(plan.after)
-        seconds = plan.timeout_ms / 1000
-        answer = self._cluster.search(self._cluster.partitions, body, seconds=seconds)
+        asking = Asking(self._cluster, timeout_ms=plan.timeout_ms)
+        body = self._page_body(asking, scope, plan)
+        answer = asking.search({**body, "size": plan.limit + 1, "track_total_hits": True})
         hits = answer["hits"]["hits"]
         return Page(
             records=tuple(stored_record(hit["_source"]) for hit in hits[: plan.limit]),
             total=answer["hits"]["total"]["value"],
             has_more=len(hits) > plan.limit,
-            timed_out=answer["timed_out"],
-            skipped=broken_partitions(self._cluster, [answer]),
+            timed_out=asking.timed_out,
+            skipped=asking.skipped,
         )
 
     def scan(self, scope: Scope, plan: SearchPlan) -> Iterator[StoredRecord]:
-        """See `LogReader`."""
-        return scan_pages(partial(self.search, scope), plan)
+        """See `LogReader`: as of one moment. `Unavailable` where a partition cannot be read."""
+        asking = Asking(self._cluster, timeout_ms=plan.timeout_ms)
+        body = self._page_body(asking, scope, plan)
+        if asking.skipped or asking.timed_out:
+            raise Unavailable("a partition cannot be read: what was found would not be all")
+        with closing(hits_at_one_moment(self._cluster, {**body, "size": plan.limit})) as hits:
+            for hit in hits:
+                yield stored_record(hit["_source"])
 
     def aggregate(self, scope: Scope, plans: Sequence[AggregatePlan]) -> list[Table]:
         """See `LogReader`."""
-        queries = [self._question(scope, one.filter, one.range, one.stream) for one in plans]
-        return tables(self._cluster, plans, queries)
+        timeout_ms = max((plan.timeout_ms for plan in plans), default=0)
+        asking = Asking(self._cluster, timeout_ms=timeout_ms)
+        queries = [
+            self._question(asking, scope, one.filter, one.range, one.stream) for one in plans
+        ]
+        return tables(asking, plans, queries)
 
     def fields(
         self, scope: Scope, range_: TimeRange, *, stream: str | None = None, limit: int = 1000
     ) -> FieldList:
         """See `LogReader`."""
-        query = self._question(scope, Everything(), range_, stream)
-        return field_list(self._cluster, scope.org_id, query, limit)
+        asking = Asking(self._cluster)
+        query = self._question(asking, scope, Everything(), range_, stream)
+        return field_list(asking, self._cluster, scope.org_id, query, limit)
 
     def field_values(  # noqa: PLR0913 — the signature of LogReader
         self,
@@ -97,11 +100,13 @@ class ElasticReader:
         stream: str | None = None,
     ) -> ValueList:
         """See `LogReader`."""
-        query = self._question(scope, filter_, range_, stream)
-        return value_list(self._cluster, query, field, prefix=prefix, size=size)
+        asking = Asking(self._cluster)
+        query = self._question(asking, scope, filter_, range_, stream)
+        return value_list(asking, query, field, prefix=prefix, size=size)
 
     def get(self, scope: Scope, record_id: str) -> StoredRecord | None:
-        """See `LogReader`."""
+        """See `LogReader`; `Unavailable` for one that may be in a partition that cannot be read."""
+        asking = Asking(self._cluster)
         body = {
             "query": self._without_hidden(
                 scope, whole_organisation(scope.org_id, {"term": {"id": record_id}})
@@ -110,7 +115,9 @@ class ElasticReader:
             "sort": [{"observed": "desc"}],
             "track_total_hits": False,
         }
-        hits = self._cluster.search(self._cluster.partitions, body)["hits"]["hits"]
+        hits = asking.search(body)["hits"]["hits"]
+        if not hits and (asking.skipped or asking.timed_out):
+            raise Unavailable("the record may be in a partition that cannot be read now")
         return stored_record(hits[0]["_source"]) if hits else None
 
     def health(self) -> StoreHealth:
@@ -121,15 +128,28 @@ class ElasticReader:
         """See `LogReader`."""
         self._cluster.close()
 
+    def _page_body(self, asking: Asking, scope: Scope, plan: SearchPlan) -> Answer:
+        order = "desc" if plan.is_descending else "asc"
+        body: Answer = {
+            "query": self._question(asking, scope, plan.filter, plan.range, plan.stream),
+            "sort": [{"ts": order}, {"id": order}],
+        }
+        return body if plan.after is None else {**body, "search_after": list(plan.after)}
+
     def _question(
-        self, scope: Scope, filter_: Filter, range_: TimeRange, stream: str | None
+        self,
+        asking: Asking,
+        scope: Scope,
+        filter_: Filter,
+        range_: TimeRange,
+        stream: str | None,
     ) -> Query:
         """The one place at which a question becomes a query."""
 
         def confine(query: Query) -> Query:
             return self._without_hidden(scope, confined(scope.org_id, query, range_, stream))
 
-        return confine(compiled(filter_, long_tokens(self._cluster, filter_, confine)))
+        return confine(compiled(filter_, long_tokens(asking, filter_, confine)))
 
     def _without_hidden(self, scope: Scope, query: Query) -> Query:
         return without_hidden(query, self._hidden(scope.org_id), self._cluster.prefix)

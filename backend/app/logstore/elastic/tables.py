@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.errors import Unsupported
-from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.asking import Asking
 from app.logstore.elastic.compile import has_rest
 from app.logstore.elastic.groups import Cut, Line, Node, lines, node_at, request, tree
-from app.logstore.elastic.health import broken_partitions
 from app.logstore.elastic.measures import OVER_NUMBERS, cell, first_round, second_round
 from app.logstore.elastic.questions import Query
 from app.logstore.types import AggregatePlan, Function, GroupByField, Table
@@ -21,20 +20,14 @@ Answer = dict[str, Any]
 _SIZES = (100, 2_000, 20_000, 60_000)
 
 
-def tables(
-    cluster: Cluster, plans: Sequence[AggregatePlan], queries: Sequence[Query]
-) -> list[Table]:
+def tables(asking: Asking, plans: Sequence[AggregatePlan], queries: Sequence[Query]) -> list[Table]:
     """One table per plan, in order."""
-    if not plans:
-        return []
-    seconds = max(plan.timeout_ms for plan in plans) / 1000
     tasks = [_Task(plan, query) for plan, query in zip(plans, queries, strict=True)]
     while open_tasks := [task for task in tasks if not task.is_done]:
-        bodies = [task.body() for task in open_tasks]
-        answers = cluster.searches(cluster.partitions, bodies, seconds=seconds)
+        answers = asking.searches([task.body() for task in open_tasks])
         for task, answer in zip(open_tasks, answers, strict=True):
-            task.take(answer, broken_partitions(cluster, [answer]))
-    return [task.table() for task in tasks]
+            task.take(answer)
+    return [task.table(asking.skipped) for task in tasks]
 
 
 class _Task:
@@ -52,7 +45,6 @@ class _Task:
         self._asked_second: Answer = {}
         self._refused = dict(_must_be_mapped(plan))
         self._timed_out = False
-        self._skipped: set[str] = set()
 
     def body(self) -> Answer:
         """The search of the next round."""
@@ -68,14 +60,12 @@ class _Task:
             "query": self._query,
             "size": 0,
             "track_total_hits": True,
-            "timeout": f"{plan.timeout_ms}ms",
         }
         return {**body, "aggs": aggregations} if aggregations else body
 
-    def take(self, answer: Answer, skipped: Sequence[str]) -> None:
+    def take(self, answer: Answer) -> None:
         """The answer to the last body."""
         self._timed_out = self._timed_out or answer["timed_out"]
-        self._skipped.update(skipped)
         found = answer.get("aggregations", {})
         total = answer["hits"]["total"]["value"]
         if self._first is None:
@@ -92,8 +82,8 @@ class _Task:
             self._second = root
             self.is_done = True
 
-    def table(self) -> Table:
-        """The rows, once done."""
+    def table(self, skipped: tuple[str, ...]) -> Table:
+        """The rows, once done; `skipped`: the partitions that no search of them could read."""
         metrics = self._plan.metrics
         rows = [
             (
@@ -109,7 +99,7 @@ class _Task:
             rows=tuple(rows[: self._plan.max_rows]),
             is_truncated=len(rows) > self._plan.max_rows,
             timed_out=self._timed_out,
-            skipped=tuple(sorted(self._skipped)),
+            skipped=skipped,
         )
 
     def _take_first(self, root: Node) -> None:

@@ -95,7 +95,8 @@ class EmbeddedReader:
             ]
             return field_list(asked, scope.org_id, limit)
 
-        return self._ask(range_, ask)[0]
+        listed, skipped = self._ask(range_, ask)
+        return replace(listed, skipped=skipped)
 
     def field_values(  # noqa: PLR0913 — the signature of LogReader
         self,
@@ -116,7 +117,8 @@ class EmbeddedReader:
             ]
             return value_list(asked, field, prefix=prefix, size=size)
 
-        return self._ask(range_, ask)[0]
+        listed, skipped = self._ask(range_, ask)
+        return replace(listed, skipped=skipped)
 
     def get(self, scope: Scope, record_id: str) -> StoredRecord | None:
         """See `LogReader`."""

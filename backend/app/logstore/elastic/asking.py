@@ -1,0 +1,50 @@
+"""The searches of one question: its time limit, and what of the partitions they left out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.health import broken_partitions
+
+DEFAULT_SECONDS = 10.0
+
+Answer = dict[str, Any]
+
+
+class Asking:
+    """Every search of every question goes through here, so that nothing is left out in silence."""
+
+    def __init__(self, cluster: Cluster, *, timeout_ms: float = DEFAULT_SECONDS * 1000) -> None:
+        """`timeout_ms`: what all searches of the question may take together."""
+        self.timed_out = False
+        self._skipped: set[str] = set()
+        self._cluster = cluster
+        self._until = time.monotonic() + timeout_ms / 1000
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """The partitions that could not be read."""
+        return tuple(sorted(self._skipped))
+
+    def search(self, body: Answer) -> Answer:
+        """One search of all partitions."""
+        return self.searches([body])[0]
+
+    def searches(self, bodies: Sequence[Answer]) -> list[Answer]:
+        """Many in one round trip."""
+        if not bodies:
+            return []
+        # Elasticsearch itself stops there, and answers with what it has.
+        left_ms = max(1, int((self._until - time.monotonic()) * 1000))
+        bounded = [{**body, "timeout": f"{left_ms}ms"} for body in bodies]
+        pattern, seconds = self._cluster.partitions, left_ms / 1000
+        if len(bounded) == 1:
+            answers = [self._cluster.search(pattern, bounded[0], seconds=seconds)]
+        else:
+            answers = self._cluster.searches(pattern, bounded, seconds=seconds)
+        self._skipped.update(broken_partitions(self._cluster, answers))
+        self.timed_out = self.timed_out or any(answer["timed_out"] for answer in answers)
+        return answers
