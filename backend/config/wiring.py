@@ -18,6 +18,7 @@ from app.ingest.intake import JournalWriter, ShippedNumber
 from app.ingest.stored_names import StoredNames
 from app.ingest.through import StoreThrough
 from app.journal import process as journal_process
+from app.journal.status import free_bytes_beside
 from app.logstore.registry import open_direct_writer
 from app.logstore.types import NS_PER_SECOND
 from app.streams.known_places import known_places
@@ -72,6 +73,11 @@ def read_journal() -> list[Reading]:
         ("elkv_journal_waiting_entries", "Entries that wait for the store", state.entries),
         ("elkv_journal_oldest_age_seconds", "Age of the oldest that waits", age_seconds),
         ("elkv_journal_damaged_entries", "Entries set aside as unreadable", state.damaged),
+        (
+            "elkv_journal_disk_free_bytes",
+            "Bytes that the journal's disk has left",
+            free_bytes_beside(settings.JOURNAL_DIR),
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ from app.core.db import database_kind, ping_database
 from app.core.pulses import Pulse, silent_seconds
 from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
-from app.journal.status import read_status
+from app.journal.status import free_bytes_beside, read_status
 from app.logs.process import log_search
 
 NS_PER_SECOND = 1_000_000_000
@@ -23,6 +23,8 @@ NS_PER_SECOND = 1_000_000_000
 # job every quarter of a minute.
 PULSE_SILENT_SECONDS = 35
 JOB_SILENT_SECONDS = 50
+# With less than this beside the journal somebody should look.
+LEAST_FREE_BYTES = 64 << 20
 # It says that it lives every few seconds, unless a commit takes long.
 SHIPPER_SILENT_SECONDS = 30
 
@@ -82,6 +84,8 @@ def check_log_store() -> Report:
     """Where searches look."""
     health = log_search().health()
     facts: dict[str, object] = {"type": health.type}
+    if health.cluster_status:
+        facts["cluster_status"] = health.cluster_status
     if health.detail:
         facts["detail"] = health.detail
     if health.broken:
@@ -102,7 +106,10 @@ def check_journal() -> Report:
     }
     if state.damaged:
         facts["damaged"] = state.damaged
-    trouble = state.is_full or state.damaged
+    free_bytes = free_bytes_beside(Path(settings.JOURNAL_DIR))
+    if free_bytes < LEAST_FREE_BYTES:
+        facts["detail"] = f"its disk has {free_bytes} bytes left"
+    trouble = state.is_full or state.damaged or free_bytes < LEAST_FREE_BYTES
     return Report(Status.DEGRADED if trouble else Status.UP, facts)
 
 

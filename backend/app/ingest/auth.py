@@ -8,13 +8,18 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple, Protocol
+
+import structlog
 
 from app.core.clock import Clock
 from app.core.errors import ElkError, Refused, Unauthenticated, Unavailable
 from app.core.scope import Scope
 from app.ingest.requests import Headers
 from app.users.credentials import Credential, KeyShown, TokenShown, find_credential
+
+log = structlog.get_logger(__name__)
 
 _ORGANISATION_LENGTH = 200
 
@@ -51,13 +56,24 @@ def read_shown(headers: Headers) -> Shown:
 class _Remembered(NamedTuple):
     until: float
     outcome: Scope | Refused
+    # Since then it could not be asked again; `None`: it was answered when it was asked last.
+    doubtful_since: float | None = None
+
+
+class Lifetimes(NamedTuple):
+    """For how long an answer holds: a good one, a refusal, and a good one whose holder nobody can be
+    asked about."""
+
+    seconds: float = 30.0
+    refused_seconds: float = 3.0
+    outage_seconds: float = 900.0
 
 
 class CachedAuthenticator:
     """Asks `look_up` in a thread, at most once at a time for one credential.
 
-    Answers are remembered by a keyed hash: good ones for `seconds`, refusals for
-    `refused_seconds`; at most `size` of them. For one event loop.
+    Answers are remembered by a keyed hash, at most `size` of them. While nobody answers `look_up` a
+    good one goes on to hold: without the database no key is revoked either. For one event loop.
     """
 
     def __init__(
@@ -65,15 +81,13 @@ class CachedAuthenticator:
         look_up: LookUp,
         clock: Clock,
         *,
-        seconds: float = 30.0,
-        refused_seconds: float = 3.0,
+        lifetimes: Lifetimes | None = None,
         size: int = 10_000,
         threads: int = 4,
     ) -> None:
         self._look_up = look_up
         self._clock = clock
-        self._seconds = seconds
-        self._refused_seconds = refused_seconds
+        self._lifetimes = lifetimes or Lifetimes()
         self._size = size
         self._max_running = 64 * threads
         self._salt = secrets.token_bytes(16)
@@ -89,7 +103,7 @@ class CachedAuthenticator:
             self._known.move_to_end(name)
             outcome = known.outcome
         else:
-            outcome = await self._ask_once(name, shown)
+            outcome = await self._ask_again(name, shown, known)
         if isinstance(outcome, Refused):
             # A new one each time: a raised error carries its traceback along.
             raise type(outcome)(outcome.detail, code=outcome.code)
@@ -108,7 +122,30 @@ class CachedAuthenticator:
         data = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, key=self._salt).digest()
 
+    async def _ask_again(
+        self, name: bytes, shown: Shown, known: _Remembered | None
+    ) -> Scope | Refused:
+        if known is None or not isinstance(known.outcome, Scope):
+            return await self._ask_once(name, shown)
+        if known.doubtful_since is None:
+            try:
+                return await self._ask_once(name, shown)
+            except Unavailable:
+                now_known = self._known.get(name)
+                if now_known is None or now_known.doubtful_since is None:
+                    raise
+                return known.outcome
+        if self._clock.monotonic() - known.doubtful_since >= self._lifetimes.outage_seconds:
+            return await self._ask_once(name, shown)
+        # Looked up beside this request: its sender need not wait for a database that is away.
+        with suppress(Unavailable):
+            self._start(name, shown)
+        return known.outcome
+
     async def _ask_once(self, name: bytes, shown: Shown) -> Scope | Refused:
+        return await asyncio.shield(self._start(name, shown))
+
+    def _start(self, name: bytes, shown: Shown) -> asyncio.Future[Scope | Refused]:
         running = self._running.get(name)
         if running is None:
             if len(self._running) >= self._max_running:
@@ -119,7 +156,7 @@ class CachedAuthenticator:
             running = loop.run_in_executor(self._threads, self._ask, shown)
             self._running[name] = running
             running.add_done_callback(lambda done: self._remember(name, done))
-        return await asyncio.shield(running)
+        return running
 
     def _ask(self, shown: Shown) -> Scope | Refused:
         try:
@@ -129,11 +166,24 @@ class CachedAuthenticator:
 
     def _remember(self, name: bytes, done: asyncio.Future[Scope | Refused]) -> None:
         self._running.pop(name, None)
-        if done.cancelled() or done.exception() is not None:
+        if done.cancelled():
+            return
+        now = self._clock.monotonic()
+        error = done.exception()
+        if isinstance(error, Unavailable):
+            known = self._known.get(name)
+            if known is not None and isinstance(known.outcome, Scope):
+                log.warning("sender_not_looked_up", error=error.detail)
+                since = now if known.doubtful_since is None else known.doubtful_since
+                until = now + self._lifetimes.refused_seconds
+                self._known[name] = _Remembered(until, known.outcome, since)
+            return
+        if error is not None:
             return
         outcome = done.result()
-        seconds = self._refused_seconds if isinstance(outcome, ElkError) else self._seconds
-        self._known[name] = _Remembered(self._clock.monotonic() + seconds, outcome)
+        held = self._lifetimes
+        seconds = held.refused_seconds if isinstance(outcome, ElkError) else held.seconds
+        self._known[name] = _Remembered(now + seconds, outcome)
         self._known.move_to_end(name)
         while len(self._known) > self._size:
             self._known.popitem(last=False)

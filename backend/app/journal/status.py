@@ -41,3 +41,9 @@ def read_status(directory: Path) -> ShipperStatus | None:
         return ShipperStatus(**orjson.loads((directory / FILE_NAME).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def free_bytes_beside(directory: Path) -> int:
+    """How many bytes the journal's disk has left for us."""
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize

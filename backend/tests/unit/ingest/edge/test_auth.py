@@ -10,7 +10,7 @@ import pytest
 
 from app.core.errors import Forbidden, Unauthenticated, Unavailable
 from app.core.scope import Scope
-from app.ingest.auth import CachedAuthenticator, Shown
+from app.ingest.auth import CachedAuthenticator, Lifetimes, Shown
 from app.users.credentials import KeyShown
 from tests.unit.ingest.edge.server import (
     ALICES_KEY,
@@ -188,6 +188,71 @@ def test_trouble_with_the_accounts_is_not_remembered() -> None:
             await authenticate(headers_of(ALICES_KEY))
         accounts.is_down = False
         assert await authenticate(headers_of(ALICES_KEY)) == PEOPLE[ALICES_KEY]
+        authenticate.close()
+
+    asyncio.run(ask())
+
+
+def test_a_known_sender_goes_on_while_the_accounts_are_away_and_waits_for_nobody() -> None:
+    accounts = Counted()
+
+    async def ask() -> None:
+        authenticate = CachedAuthenticator(
+            accounts, accounts, lifetimes=Lifetimes(outage_seconds=600)
+        )
+
+        async def is_let_in(key: str) -> bool:
+            try:
+                return await authenticate(headers_of(key)) == PEOPLE[key]
+            except Unavailable:
+                return False
+
+        assert await is_let_in(ALICES_KEY)
+        accounts.is_down = True
+        accounts.seconds += 31
+        assert await is_let_in(ALICES_KEY)
+        assert not await is_let_in(BOBS_KEY)
+        # From now on it is asked beside the requests, every few seconds.
+        accounts.may_go_on.clear()
+        accounts.seconds += 4
+        asked = len(accounts.asked)
+        for _ in range(5):
+            assert await asyncio.wait_for(is_let_in(ALICES_KEY), 1)
+        accounts.may_go_on.set()
+        await asyncio.sleep(0.05)
+        assert len(accounts.asked) == asked + 1
+        accounts.seconds += 600
+        assert not await is_let_in(ALICES_KEY)
+        accounts.is_down = False
+        accounts.seconds += 4
+        assert await is_let_in(ALICES_KEY)
+        authenticate.close()
+
+    asyncio.run(ask())
+
+
+def test_a_key_that_was_revoked_is_refused_as_soon_as_the_accounts_are_back() -> None:
+    accounts = Counted()
+    answers = [PEOPLE[ALICES_KEY]]
+
+    def look_up_once(shown: Shown) -> Scope:
+        accounts(shown)
+        if not answers:
+            raise Unauthenticated("the API key is not valid", code="key_invalid")
+        return answers.pop()
+
+    async def ask() -> None:
+        authenticate = CachedAuthenticator(look_up_once, accounts)
+        await authenticate(headers_of(ALICES_KEY))
+        accounts.is_down = True
+        accounts.seconds += 31
+        await authenticate(headers_of(ALICES_KEY))
+        accounts.is_down = False
+        accounts.seconds += 4
+        await authenticate(headers_of(ALICES_KEY))
+        await asyncio.sleep(0.05)
+        with pytest.raises(Unauthenticated):
+            await authenticate(headers_of(ALICES_KEY))
         authenticate.close()
 
     asyncio.run(ask())
