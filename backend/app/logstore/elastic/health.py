@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from app.core.clock import SYSTEM_CLOCK
 from app.core.errors import ElkError, Unavailable
+from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Answer, Cluster
+from app.logstore.elastic.lanes import Waiting
 from app.logstore.elastic.names import home_of_index
-from app.logstore.types import StoreHealth
+from app.logstore.types import NS_PER_SECOND, StoreHealth
 
 # Two requests have to fit into the second that health may take.
 _HEALTH_SECONDS = 0.45
+_MOST_TOLD = 5
 
 
 def partition_name(prefix: str, index: str) -> str:
@@ -88,3 +94,52 @@ def cluster_health(cluster: Cluster) -> StoreHealth:
     return StoreHealth(
         "degraded", "elasticsearch", detail=detail, broken=broken, cluster_status=color
     )
+
+
+def with_held(
+    health: StoreHealth, prefix: str, held: Sequence[Waiting], *, full_budgets: int
+) -> StoreHealth:
+    """The health as a shipper sees it: also what waits for which partition, and since when."""
+    if health.status == "down":
+        return health
+    if not held:
+        if health.detail is None and full_budgets:
+            many = f"{full_budgets} organisations have more fields than are mapped"
+            return replace(health, detail=many)
+        return health
+    names = {partition_name(prefix, one.index) for one in held}
+    broken = tuple(sorted(names.union(health.broken)))
+    told = [_told(prefix, one) for one in held[:_MOST_TOLD]]
+    if len(held) > _MOST_TOLD:
+        told.append(f"and {len(held) - _MOST_TOLD} more")
+    return StoreHealth("degraded", health.type, detail="; ".join(told), broken=broken)
+
+
+def _told(prefix: str, held: Waiting) -> str:
+    since = datetime.fromtimestamp(held.since_ns // NS_PER_SECOND, UTC).isoformat()
+    name = partition_name(prefix, held.index)
+    why = f" ({held.reason})" if held.reason else ""
+    return f"{held.records} records wait for {name} since {since.replace('+00:00', 'Z')}{why}"
+
+
+class HeldMetrics:
+    """Shows what is held back, and that nothing is any more where something was."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._shown: set[str] = set()
+
+    def show(self, held: Sequence[Waiting]) -> None:
+        """What is held back now."""
+        now_ns = SYSTEM_CLOCK.now_ns()
+        names = set()
+        for one in held:
+            name = partition_name(self._prefix, one.index)
+            names.add(name)
+            metrics.HELD_RECORDS.labels(name).set(one.records)
+            metrics.HELD_SECONDS.labels(name).set((now_ns - one.since_ns) / NS_PER_SECOND)
+        for name in self._shown - names:
+            metrics.HELD_RECORDS.labels(name).set(0)
+            metrics.HELD_SECONDS.labels(name).set(0)
+        self._shown = names
+        metrics.HELD_BYTES.set(sum(one.bytes for one in held))

@@ -79,6 +79,8 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._max_bytes = max_bytes
         self._bytes = 0
+        # What lanes let go whose index takes records again: it has to be appended anew.
+        self._wanted_again: dict[str, Position] = {}
 
     def __contains__(self, index: str) -> bool:
         return index in self._lanes
@@ -129,11 +131,19 @@ class Lanes:
         if index in self._lanes:
             self._lanes[index].failed(now)
 
-    def opened(self, index: str) -> tuple[list[Item], bool]:
-        """The index takes records again: what waited for it, and whether more was let go."""
+    @property
+    def has_let_go(self) -> bool:
+        """Whether an index is back of which not all that waited was kept."""
+        return bool(self._wanted_again)
+
+    def opened(self, index: str) -> list[Item]:
+        """The index takes records again: what waited for it."""
         lane = self._lanes.pop(index)
         self._bytes -= sum(len(item.lines) for item in lane.items)
-        return lane.items, bool(lane.let_go)
+        for journal, position in lane.let_go.items():
+            known = self._wanted_again.get(journal, position)
+            self._wanted_again[journal] = min(known, position)
+        return lane.items
 
     def index_of(self, key: str) -> str | None:
         """The index that the record of an `_id` waits for, if it waits here."""
@@ -142,6 +152,7 @@ class Lanes:
     def clear(self) -> None:
         """Drops everything: it will be appended again."""
         self._lanes.clear()
+        self._wanted_again.clear()
         self._bytes = 0
 
     def items(self) -> Iterator[Item]:
@@ -152,8 +163,8 @@ class Lanes:
     def first(self, journal: str) -> Position | None:
         """The first entry of a journal that has a record here, or one that was let go."""
         waiting = [item.position for item in self.items() if item.position.journal == journal]
-        lanes = self._lanes.values()
-        waiting += [lane.let_go[journal] for lane in lanes if journal in lane.let_go]
+        let_go = (self._wanted_again, *(lane.let_go for lane in self._lanes.values()))
+        waiting += [positions[journal] for positions in let_go if journal in positions]
         return min(waiting, default=None)
 
     def _lane(self, index: str, now: float) -> Lane:

@@ -57,7 +57,6 @@ class Outbox:
         # Lanes are tried beside whatever else is sent: a shard on no node takes a second to say so.
         self._pool = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="elastic-bulk")
         self._lane_pool = ThreadPoolExecutor(1, thread_name_prefix="elastic-lane")
-        self.has_let_go = False
 
     @property
     def refusing(self) -> tuple[Waiting, ...]:
@@ -68,6 +67,11 @@ class Outbox:
     def indices(self) -> set[str]:
         """The indices that records wait for."""
         return {item.index for item in (*self._waiting, *self._lanes.items())}
+
+    @property
+    def has_let_go(self) -> bool:
+        """Whether an index is back of which not all that waited was kept."""
+        return self._lanes.has_let_go
 
     def first_held(self, journal: str) -> Position | None:
         """The first entry of a journal that has a record in a lane."""
@@ -86,10 +90,7 @@ class Outbox:
             self._put(item)
 
     def flush(self) -> None:
-        """Sends everything and waits until it is stored or in a lane.
-
-        `has_let_go` afterwards: an index is back of which not all that waited was kept.
-        """
+        """Sends everything and waits until it is stored or in a lane."""
         self._open_lanes()
         self._try_lanes()
         self._settle_all()
@@ -120,7 +121,6 @@ class Outbox:
         self._late.forget()
         self._sent_ids.forget_waiting()
         self._shelf.forget_listing()
-        self.has_let_go = False
 
     def close(self) -> None:
         """Ends the threads."""
@@ -221,9 +221,7 @@ class Outbox:
                 self._lanes.failed(index, time.monotonic())
                 continue
             # What was tried is sent once more: it meets itself, and is sorted like all else.
-            items, was_let_go = self._lanes.opened(index)
-            self.has_let_go = self.has_let_go or was_let_go
-            for item in items:
+            for item in self._lanes.opened(index):
                 self._put(self._rewritten(item))
 
     def _settle(self, sent: Sent) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 
 from app.logstore.elastic.cluster import Cluster, Missing
@@ -74,9 +74,14 @@ class Shelf:
         return partition
 
     @property
-    def open(self) -> Iterable[Partition]:
-        """The partitions that were opened."""
-        return self._open.values()
+    def full_budgets(self) -> int:
+        """How many organisations have no room for more fields, in how many partitions, together."""
+        return sum(partition.full_budgets for partition in self._open.values())
+
+    @property
+    def full_mappings(self) -> int:
+        """How many partitions have all the fields that they may have."""
+        return sum(not partition.has_room for partition in self._open.values())
 
     def find(self, index: str) -> Partition:
         """The partition behind an index that was opened before."""

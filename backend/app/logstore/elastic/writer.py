@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.errors import Unavailable
+from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.entry import Entry
-from app.logstore.elastic.health import cluster_health, partition_name
+from app.logstore.elastic.health import HeldMetrics, cluster_health, with_held
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.known import SentIds
 from app.logstore.elastic.lanes import MAX_BYTES, Lanes
@@ -73,6 +74,7 @@ class ElasticWriter:
         )
         self._positions = Positions(self._cluster)
         self._holds_back = holds_back
+        self._held_metrics = HeldMetrics(self._cluster.prefix)
         # The numbers of each journal's entries that wait for a commit: the first and the last one.
         self._first_waiting: dict[str, int] = {}
         self._last_taken: dict[str, int] = {}
@@ -111,6 +113,7 @@ class ElasticWriter:
                 for journal, last in self._last_taken.items()
                 if (first := self._reached(journal, last)) is not None
             ]
+            self._show()
             self._check(held)
         except Unavailable:
             self._let_go()
@@ -126,13 +129,12 @@ class ElasticWriter:
 
     def health(self) -> StoreHealth:
         """See `LogWriter`; a partition whose records wait in a lane is named as broken."""
-        health = cluster_health(self._cluster)
-        waiting = {partition_name(self._cluster.prefix, one.index) for one in self._outbox.refusing}
-        if health.status == "down" or not waiting - set(health.broken):
-            return health
-        broken = tuple(sorted(waiting.union(health.broken)))
-        detail = health.detail or "some partitions take no records"
-        return StoreHealth("degraded", health.type, detail=detail, broken=broken)
+        return with_held(
+            cluster_health(self._cluster),
+            self._cluster.prefix,
+            self._outbox.refusing,
+            full_budgets=self._shelf.full_budgets,
+        )
 
     def close(self) -> None:
         """See `LogWriter`."""
@@ -148,6 +150,11 @@ class ElasticWriter:
         first_held = self._outbox.first_held(journal)
         self._positions.reached(journal, last if first_held is None else first_held.number - 1)
         return first_held
+
+    def _show(self) -> None:
+        self._held_metrics.show(self._outbox.refusing)
+        metrics.FULL_BUDGETS.set(self._shelf.full_budgets)
+        metrics.FULL_PARTITIONS.set(self._shelf.full_mappings)
 
     def _check(self, held: Sequence[Position]) -> None:
         if held and not self._holds_back:

@@ -30,7 +30,7 @@ def test_a_lane_is_tried_with_a_few_of_its_records_that_stay_in_it() -> None:
     tried = lanes.first_of("a")
     assert tried == items[: len(tried)]
     assert 1 < len(tried) < 30
-    assert lanes.opened("a") == (items, False)
+    assert lanes.opened("a") == items
     assert "a" not in lanes
 
 
@@ -54,10 +54,14 @@ def test_what_finds_no_room_is_let_go_and_its_entry_stays_known() -> None:
     first, second = lanes.waiting
     assert (first.records, second.records, second.bytes) == (1, 3, 30)
     assert second.reason == "closed"
-    assert lanes.opened("a")[1] is False
-    kept, was_let_go = lanes.opened("b")
-    assert ([item.position.number for item in kept], was_let_go) == ([6], True)
-    assert lanes.first("j") is None
+    lanes.opened("a")
+    assert not lanes.has_let_go
+    assert [item.position.number for item in lanes.opened("b")] == [6]
+    # It is wanted again, and nobody may take it for stored before it came.
+    assert lanes.has_let_go
+    assert lanes.first("j") == Position("j", 2)
+    lanes.clear()
+    assert (lanes.has_let_go, lanes.first("j")) == (False, None)
     # All room is there again.
     lanes.add([_item("c", 9, 100)], now=0.0)
     assert [item.position.number for item in lanes.items()] == [9]
