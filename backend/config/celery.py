@@ -19,7 +19,7 @@ from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_ready
 from django.conf import settings
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from config.environments import choose_settings
 from config.queues import (
@@ -62,7 +62,7 @@ if settings.REDIS is not None and settings.CELERY_BROKER_URL == BROKER:
 app.conf.update(
     beat_schedule=schedule(settings.LOG_STORE),
     beat_scheduler=SCHEDULER,
-    task_queues=[Queue(name) for name in QUEUES],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue=DEFAULT,
     task_routes=ROUTES,
     # A queue that nobody serves would swallow what is sent to it.

@@ -26,7 +26,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PASSWORD = "correct horse battery staple"
 # What each part's command line contains.
-PARTS = {"web": "config.serve", "shipper": "shipper", "worker": "celery"}
+PARTS = {"web": "config.serve", "shipper": "shipper", "worker": "config worker"}
 _OWN = {"DATA_DIR", "DJANGO_SETTINGS_MODULE", "ENVIRONMENT", "PORT", "HOST", "DEMO"}
 # A service is on the embedded default unless its test says otherwise.
 _NOT_INHERITED = _OWN | VARIABLES
