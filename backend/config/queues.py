@@ -25,7 +25,10 @@ ROUTES = {
 # the config database (app.core.due_work): a hint that is lost, late or doubled changes nothing.
 HINT_SECONDS = {"health.beat": 15.0, "users.forget_expired_tokens": 60.0}
 # An embedded log store is looked after by its shipper, and by nobody else.
-STORE_HINT_SECONDS = {"elastic": {"logs.maintain_store": 60.0}}
+STORE_HINT_SECONDS = {
+    "elastic": {"logs.maintain_store": 60.0, "streams.place_by_size": 60.0},
+    "embedded": {"streams.place_by_size": 60.0},
+}
 
 
 def schedule(log_store: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which stores records can be moved in, out of and into, by the name that configuration uses."""
+"""Which stores records can be moved in and measured in, by the name that configuration uses."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import structlog
 from app.core.errors import Broken, Unsupported
 from app.core.file_lock import file_lock
 from app.logstore.elastic.hosts import Hosts
+from app.logstore.elastic.scales import ElasticScales
 from app.logstore.elastic.stock import ElasticStock
+from app.logstore.embedded.scales import EmbeddedScales
 from app.logstore.embedded.shelf import WRITER_LOCK
 from app.logstore.embedded.stock import EmbeddedStock
+from app.logstore.measuring import Scales
 from app.logstore.moving import Stock
 
 log = structlog.get_logger(__name__)
@@ -27,6 +30,15 @@ def open_stock(kind: str, location: Path | Hosts) -> Stock:
     if kind == "embedded" and isinstance(location, Path):
         return EmbeddedStock(location)
     raise Unsupported(f"no records can be moved in or out of the log store {kind!r}")
+
+
+def open_scales(kind: str, location: Path | Hosts) -> Scales:
+    """The store of this kind, to see how much everybody brings."""
+    if kind == "elastic":
+        return ElasticScales(location)
+    if kind == "embedded" and isinstance(location, Path):
+        return EmbeddedScales(location)
+    raise Unsupported(f"nothing can be measured in the log store {kind!r}")
 
 
 @contextmanager

@@ -63,10 +63,16 @@ def move_of(row: RecordMove) -> Move:
     return Move(home, row.phase, f"{row.id.hex}-{row.run}", row.records, row.digest)
 
 
+def organisations_that_moved() -> set[OrgId]:
+    """Everybody about whose moves something is written down."""
+    ids = RecordMove.objects.of_everybody().values_list("organisation_id", flat=True)
+    return {OrgId(one) for one in ids}
+
+
 def assignments_of(scope: Scope) -> tuple[Assignment, ...]:
     """What was ever said about where the organisation's records go."""
-    rows = Placement.objects.for_scope(scope).order_by("from_ns")
-    return tuple(Assignment(row.retention_class, row.from_ns, row.pool) for row in rows)
+    rows = Placement.objects.for_scope(scope)
+    return tuple(sorted(Assignment(row.retention_class, row.from_ns, row.pool) for row in rows))
 
 
 def everybodys_places() -> dict[OrgId, Places]:

@@ -10,12 +10,15 @@ from app.audit.services import record
 from app.core.clock import utc_now
 from app.core.db import run_atomic
 from app.core.errors import Conflict, Invalid
-from app.core.scope import Scope
+from app.core.scope import Scope, system_scope
+from app.logstore.measuring import Scales
 from app.logstore.partitions import Home, expires_ns, period_bounds, period_of
 from app.logstore.places import LEAD_NS, OWN, Assignment
-from app.logstore.types import DEFAULT_STREAM, RETENTION_CLASSES
+from app.logstore.types import DEFAULT_STREAM, NS_PER_DAY, RETENTION_CLASSES
+from app.streams.engine.placing import Decision, decide
 from app.streams.models import Phase, Placement, RecordMove, Stream
-from app.streams.selectors import Move, move_of
+from app.streams.selectors import Move, everybodys_places, move_of
+from app.users.selectors import list_organisation_ids
 
 
 def add_default_stream(scope: Scope) -> None:
@@ -53,6 +56,21 @@ def place(scope: Scope, assignment: Assignment, *, reason: str, now_ns: int) -> 
     except IntegrityError:
         return False
     return True
+
+
+def place_by_size(scales: Scales, *, now_ns: int) -> list[Decision]:
+    """Decides by the last day's records who gets partitions of its own, or moves on to another
+    pool, from the next period on; what was decided. Any number may do so at once."""
+    organisations = list_organisation_ids()
+    measured = scales.measure(organisations, now_ns - NS_PER_DAY, now_ns)
+    decisions = decide(measured, everybodys_places(), lambda days: next_period_ns(days, now_ns))
+    return [
+        one
+        for one in decisions
+        if place(
+            system_scope(one.org_id, "placement"), one.assignment, reason=one.reason, now_ns=now_ns
+        )
+    ]
 
 
 def begin_move(scope: Scope, route: str, home: Home) -> Move:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.db.models import QuerySet
+from pytest_django import Settings
 
+from app.core.clock import SYSTEM_CLOCK
 from app.core.errors import Broken, Conflict, Invalid, Unavailable
 from app.core.scope import system_scope
+from app.logstore.embedded.writer import EmbeddedWriter
 from app.logstore.partitions import Home, expires_ns, period_bounds, period_of
 from app.logstore.places import LEAD_NS, OWN, Assignment, Hidden, Places
+from app.logstore.types import RETENTION_CLASSES, Position
+from app.streams.engine import placing
 from app.streams.known_places import Known, known_places
 from app.streams.selectors import (
     TO_OWN,
@@ -27,7 +35,8 @@ from app.streams.services import (
     next_period_ns,
     place,
 )
-from tests.conformance.records import NOON_NS
+from app.streams.tasks import place_records
+from tests.conformance.records import NOON_NS, a_record
 from tests.conftest import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -148,3 +157,55 @@ def test_moves_are_forgotten_with_their_partitions(alice: Person) -> None:
     assert forget_expired_moves(scope, now_ns=expires_ns(HOME) - 1) == 0
     assert forget_expired_moves(scope, now_ns=expires_ns(HOME)) == 1
     assert list_moves(scope, TO_OWN) == []
+
+
+def said(*arguments: str) -> list[str]:
+    out = io.StringIO()
+    call_command("place_logs", *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_the_operator_says_where_records_go_and_sees_it(alice: Person, charlie: Person) -> None:
+    assert said(alice.slug) == []
+    (line,) = said(alice.slug, "--pool", "own", "--days", "30")
+    assert line.startswith("30 days: own from 20")
+    assert len(said(alice.slug, "--pool", "pool2", "--days", "7")) == 2
+    assert said(charlie.slug) == []
+    assert {one.pool for one in assignments_of(alice.scope)} == {"own", "pool2"}
+    assert len(said(charlie.slug, "--pool", "own")) == len(RETENTION_CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["nobody"], "there is no organisation 'nobody'"),
+        (["acme", "--pool", "mine"], "'mine' is no pool"),
+        (["acme", "--pool", "own", "--days", "30"], "was said already"),
+    ],
+)
+def test_what_the_operator_cannot_say_is_refused(
+    alice: Person, arguments: list[str], why: str
+) -> None:
+    said(alice.slug, "--pool", "pool1", "--days", "30")
+    with pytest.raises(CommandError, match=why):
+        said(*(alice.slug if one == "acme" else one for one in arguments))
+
+
+def test_the_job_places_and_forgets_when_it_is_due(
+    alice: Person, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placing, "OWN_LEAST_RECORDS", 20)
+    settings.LOG_STORE, settings.LOG_STORE_LOCATION = "embedded", tmp_path
+    writer = EmbeddedWriter(tmp_path)
+    now_ns = SYSTEM_CLOCK.now_ns()
+    records = [a_record(f"{i}", org_id=alice.org_id, received=now_ns - i) for i in range(40)]
+    writer.append(records, position=Position("018f3c00-0000-7000-8000-0000000000f0", 1))
+    writer.close()
+    begin_move(alice.scope, TO_OWN, Home(3, "pool0", "2020-01-01"))
+    place_records()
+    assert {one.pool for one in assignments_of(alice.scope)} == {"own"}
+    assert list_moves(alice.scope, TO_OWN) == []
+    # Not again within the quarter of an hour, whoever asks.
+    begin_move(alice.scope, TO_OWN, Home(3, "pool0", "2020-01-01"))
+    place_records()
+    assert len(list_moves(alice.scope, TO_OWN)) == 1
