@@ -15,25 +15,25 @@ _TIMES = ("now", "now-1d/d", "2026-11-20T12:00:00Z", "1795176000000")
 _COMPARISONS = (">=", ">", "<=", "<")
 
 
-def _quoted(text: str) -> str:
+def quoted_text(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def _name(name: str) -> str:
+def name_text(name: str) -> str:
     is_plain = name.replace(".", "a").replace("_", "a").isalnum() and name.isascii()
     escaped = name.replace("\\", "\\\\").replace("`", "\\`")
     return name if is_plain else f"`{escaped}`"
 
 
-names = st.one_of(st.sampled_from(_NAMES), st.sampled_from(KEYS)).map(_name)
+names = st.one_of(st.sampled_from(_NAMES), st.sampled_from(KEYS)).map(name_text)
 numbers = st.one_of(
     st.sampled_from(INTEGERS),
     st.integers(-1000, 1000),
     st.floats(allow_nan=False, allow_infinity=False),
 ).map(repr)
 plain = st.sampled_from(["a", "ab", "500", "true", "web-01", "*", "a*", "?b", "*a*", "/a.?/", "é"])
-quoted = st.one_of(st.sampled_from(STRINGS), texts).map(_quoted)
+quoted = st.one_of(st.sampled_from(STRINGS), texts).map(quoted_text)
 field_values = st.one_of(plain, numbers, quoted)
 bounds = st.one_of(numbers, st.just("*"))
 text_bounds = st.one_of(quoted, st.just("*"))
@@ -53,8 +53,8 @@ ranges = st.one_of(
 )
 clauses = st.one_of(
     st.sampled_from(WORDS),
-    st.sampled_from(WORDS).map(_quoted),
-    st.lists(st.sampled_from(WORDS), min_size=2, max_size=3).map(" ".join).map(_quoted),
+    st.sampled_from(WORDS).map(quoted_text),
+    st.lists(st.sampled_from(WORDS), min_size=2, max_size=3).map(" ".join).map(quoted_text),
     patterns,
     st.builds("{}:{}".format, names, st.one_of(field_values, field_values, patterns, ranges)),
     st.builds("{}:{}".format, names, field_values),

@@ -50,9 +50,11 @@ class Pair:
         assert self.oracle.add(*own) == self.other.add(*own)
         return scope_of(org_id, "somebody", Permission.SEARCH)
 
-    def search_both(self, scope: Scope, plan: SearchPlan) -> None:
-        """The page is the same on both."""
-        assert self.other.reader.search(scope, plan) == self.oracle.reader.search(scope, plan)
+    def search_both(self, scope: Scope, plan: SearchPlan) -> int:
+        """The page is the same on both; how many records are on it."""
+        page = self.oracle.reader.search(scope, plan)
+        assert self.other.reader.search(scope, plan) == page
+        return len(page.records)
 
     def close(self) -> None:
         """Closes both."""

@@ -1,59 +1,62 @@
-"""Random records, random questions: every store answers what the memory store answers."""
+"""Random records, random filters: every store finds what the memory store finds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from random import Random
+from typing import TypeVar
 
-import pytest
-from hypothesis import event, given, note
+from hypothesis import given, note
 from hypothesis import strategies as st
 
-from app.core.errors import Unsupported
 from app.logstore.memory.evaluate import evaluate
 from app.logstore.memory.highlight import highlight
 from app.logstore.memory.matcher import matcher
 from app.logstore.types import (
-    AggregatePlan,
-    FieldList,
-    Function,
-    Group,
-    GroupByField,
-    GroupByTime,
-    Metric,
     RoutedRecord,
     SearchPlan,
-    Table,
+    StoredRecord,
     TimeRange,
-    ValueList,
 )
-from app.query import fields
 from app.query.filters import Filter, Not, Or, Tokens
 from app.query.words import token_texts
+from tests.conformance import asked as asked_about
 from tests.conformance import drawing
+from tests.conformance.aiming import Facts, aimed_filters
+from tests.conformance.aiming_tables import alike_records
+from tests.conformance.asked import Asked
 from tests.conformance.drawn import Drawn
 from tests.conformance.pairs import Pair, effort
 from tests.conformance.records import ALWAYS
-from tests.conformance.stores import EVERYTHING, Store
+from tests.conformance.stores import EVERYTHING
 
-QUESTIONS = 12
+T = TypeVar("T")
+QUESTIONS = 8
+# What is asked about the very records of an example.
+AIMED = 24
+# Records beside the random ones that have much in common.
+ALIKE = 8
+LOOKED_BEHIND = 4
 
 
 def test_random_filters_find_the_same_records(pair: Pair) -> None:
-    drawn = Drawn()
+    drawn, asked = Drawn(), Asked()
 
     @effort(60)
     @given(drawing.record_lists, st.lists(drawing.filters, min_size=QUESTIONS, max_size=QUESTIONS))
     def agree(records: list[RoutedRecord], filters: list[Filter]) -> None:
         drawn.note(records)
+        records = [*records, *alike_records(Random(Facts.of(records).seed), ALIKE)]
         scope = pair.add(records)
-        for filter_ in filters:
+        total = pair.search_both(scope, SearchPlan(EVERYTHING, ALWAYS, limit=1000))
+        for filter_ in [*filters, *aimed_filters(Facts.of(records), AIMED)]:
             note(repr(filter_))
-            pair.search_both(scope, SearchPlan(filter_, ALWAYS, limit=1000))
+            found = pair.search_both(scope, SearchPlan(filter_, ALWAYS, limit=1000))
+            asked.note_filter(filter_, found=found, total=total)
 
     agree()
     assert drawn.missing() == set()
+    assert asked.missing(asked_about.FILTERS) == set()
 
 
 @st.composite
@@ -67,145 +70,40 @@ def _plans(draw: st.DrawFn) -> SearchPlan:
     )
 
 
+def _kinds_of_plan(plan: SearchPlan, records: list[StoredRecord]) -> set[str]:
+    """What a plan is an example of, by the records that it found."""
+    kinds = {"newest first" if plan.is_descending else "oldest first"}
+    if len(records) > plan.limit:
+        kinds.add("several pages")
+        edge = records[plan.limit - 1].timestamp_ns, records[plan.limit].timestamp_ns
+        kinds.add("one instant on two pages" if edge[0] == edge[1] else "an instant a page")
+    if records:
+        kinds.add(f"stream {plan.stream}")
+        kinds.add("a filter" if plan.filter != EVERYTHING else "no filter")
+        kinds.add("all times" if plan.range == ALWAYS else "a range of times")
+    return kinds
+
+
 def test_random_plans_page_through_the_same_records(pair: Pair) -> None:
+    asked = Asked()
+
     @effort(40)
     @given(drawing.record_lists, st.lists(_plans(), min_size=5, max_size=5))
     def agree(records: list[RoutedRecord], plans: list[SearchPlan]) -> None:
-        scope = pair.add(records)
+        chance = Random(Facts.of(records).seed)
+        scope = pair.add([*records, *alike_records(chance, ALIKE)])
         for plan in plans:
             note(repr(plan))
             pair.search_both(scope, plan)
             pages = list(pair.other.reader.scan(scope, plan))
             assert pages == list(pair.oracle.reader.scan(scope, plan))
-            for record in pages:
+            asked.note(*_kinds_of_plan(plan, pages))
+            for record in chance.sample(pages, min(len(pages), LOOKED_BEHIND)):
                 after = replace(plan, after=drawing.key_of(record))
                 pair.search_both(scope, after)
 
     agree()
-
-
-_metric_fields = st.one_of(
-    drawing.attribute_paths, st.sampled_from([fields.SERVICE, fields.LEVEL, fields.LEVEL_NUMBER])
-)
-_metrics = st.one_of(
-    st.just(Metric(Function.COUNT, "n")),
-    st.builds(
-        lambda function, field: Metric(function, "m", field),
-        st.sampled_from([f for f in Function if f is not Function.PERCENTILE]),
-        _metric_fields,
-    ),
-)
-_groups: st.SearchStrategy[Group] = st.one_of(
-    st.builds(GroupByField, _metric_fields, st.integers(1, 10)),
-    st.builds(GroupByTime, st.sampled_from([1, 7, 10**9, 60 * 10**9, 86_400 * 10**9])),
-)
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
-
-
-def _typed(table: Table) -> list[tuple[Any, ...]]:
-    """The rows with the type of every cell that is no number, because Python takes 1 for true."""
-    return [
-        tuple(cell if _is_number(cell) else (type(cell).__name__, cell) for cell in row)
-        for row in table.rows
-    ]
-
-
-def _nearly(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The rows with numbers that may differ in their last digits."""
-    return [
-        tuple(
-            pytest.approx(cell, rel=1e-9, nan_ok=True) if _is_number(cell) else cell for cell in row
-        )
-        for row in rows
-    ]
-
-
-def _same_or_refused(pair: Pair, ask: Callable[[Store], Any]) -> None:
-    """Both say the same, or the other store refuses by name what the memory store can do."""
-    try:
-        found = ask(pair.other)
-    except Unsupported as refusal:
-        event("refused")
-        note(refusal.detail)
-        return
-    expected = ask(pair.oracle)
-    if isinstance(expected, Table):
-        assert _typed(found) == _nearly(_typed(expected))
-        assert found.is_truncated == expected.is_truncated
-    else:
-        assert found == expected
-
-
-def test_random_aggregates_are_the_same(pair: Pair) -> None:
-    @effort(40)
-    @given(
-        drawing.record_lists,
-        st.lists(
-            st.tuples(
-                st.lists(_groups, max_size=2),
-                st.lists(_metrics, min_size=1, max_size=3),
-                st.one_of(st.just(EVERYTHING), drawing.leaves),
-            ),
-            min_size=8,
-            max_size=8,
-        ),
-    )
-    def agree(
-        records: list[RoutedRecord], tables: list[tuple[list[Group], list[Metric], Filter]]
-    ) -> None:
-        scope = pair.add(records)
-        for groups, metrics, filter_ in tables:
-            plan = AggregatePlan(filter_, ALWAYS, tuple(groups), tuple(metrics))
-            note(repr(plan))
-
-            def ask(store: Store, plan: AggregatePlan = plan) -> Table:
-                return store.reader.aggregate(scope, [plan])[0]
-
-            _same_or_refused(pair, ask)
-
-    agree()
-
-
-def _whether_indexed_or_not(listed: FieldList) -> FieldList:
-    """The memory store can aggregate every field."""
-    return replace(listed, fields=tuple(replace(field, is_indexed=True) for field in listed.fields))
-
-
-def test_random_records_have_the_same_fields_and_values(pair: Pair) -> None:
-    @effort(40)
-    @given(
-        drawing.record_lists,
-        st.lists(st.tuples(_metric_fields, st.sampled_from(["", "a", "5"]), drawing.leaves)),
-        st.integers(1, 12),
-    )
-    def agree(
-        records: list[RoutedRecord],
-        questions: list[tuple[fields.Field, str, Filter]],
-        limit: int,
-    ) -> None:
-        scope = pair.add(records)
-        for size in (limit, 1000):
-            listed = _whether_indexed_or_not(pair.other.reader.fields(scope, ALWAYS, limit=size))
-            assert listed == pair.oracle.reader.fields(scope, ALWAYS, limit=size)
-        for field, prefix, filter_ in questions:
-            note(repr((field, prefix, filter_)))
-
-            def ask(
-                store: Store,
-                field: fields.Field = field,
-                filter_: Filter = filter_,
-                prefix: str = prefix,
-            ) -> ValueList:
-                return store.reader.field_values(
-                    scope, field, filter_, ALWAYS, prefix=prefix, size=limit
-                )
-
-            _same_or_refused(pair, ask)
-
-    agree()
+    assert asked.missing(asked_about.PAGES) == set()
 
 
 @effort(60)
