@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _LOWER = "0123456789abcdef"
+_LOWER_BYTES = _LOWER.encode()
 _ANY = "0123456789abcdefABCDEF"
 
 
@@ -22,6 +23,8 @@ def hex_of(value: Any) -> str | None:
 
 def hexes_of(values: Sequence[Any]) -> list[str | None]:
     """`hex_of` of many values."""
-    if set(map(type, values)) == {str} and "" not in values and not "".join(values).strip(_LOWER):
-        return list(values)
+    if set(map(type, values)) == {str} and "" not in values:
+        together = "".join(values)
+        if together.isascii() and not together.encode().translate(None, _LOWER_BYTES):
+            return list(values)
     return [hex_of(value) for value in values]

@@ -218,7 +218,7 @@ def _are_made(record_ids: Sequence[str]) -> bool:
     return (
         dashes == {"-" * len(record_ids)}
         and len(digits) == 32 * len(record_ids)
-        and not digits.strip("0123456789abcdef")
+        and not digits.encode().translate(None, b"0123456789abcdef")
         and set(together[14::36]) == {"7"}
         and set(together[19::36]) <= set("89ab")
     )
