@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --universal
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast test-services services services-status services-stop check format bench profile soak lock accept-openapi packages clean
+.PHONY: help run demo test test-fast test-services services services-status services-stop check format bench profile soak soak-stores lock accept-openapi packages clean
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,13 @@ bench: $(DEV_STAMP)  ## Measure a started service against the marks: BENCH="--re
 profile: $(DEV_STAMP)  ## Say what shipping a record costs, and where
 	@cd backend && exec $(BIN)/python -m tests.benchmarks.stages
 
-soak: $(DEV_STAMP)  ## The long forms of the process tests: 20 kills, a million records at one instant
-	@cd backend && SOAK=1 $(BIN)/python -m pytest -v -s tests/process/test_kills.py tests/process/test_pages.py
+soak: $(DEV_STAMP) packages  ## The long forms: 20 kills, a million records at one instant, stores compared at random
+	@SOAK=1 $(BIN)/python .ci/tests.py -v -s tests/process/test_kills.py tests/process/test_pages.py
+	@$(MAKE) --no-print-directory soak-stores
+
+soak-stores: $(DEV_STAMP) packages  ## Compare the stores at random, differently each time: TIMES=10
+	@TIMES=$(or $(TIMES),10) $(BIN)/python .ci/tests.py -n 2 -v tests/conformance/test_agreement.py \
+		tests/conformance/test_agreement_of_tables.py tests/conformance/test_agreement_of_texts.py
 
 lock: $(DEV_STAMP)  ## Pin the newest allowed dependencies, with hashes and without host names
 	cd backend && $(COMPILE) --upgrade requirements/base.in -o requirements/base.txt

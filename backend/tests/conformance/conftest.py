@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.logstore.elastic.cluster import Cluster, Missing
 from tests.conformance.pairs import OTHERS, Pair
-from tests.conformance.stores import ELASTIC_HOSTS, ELASTIC_RUN, STORES, Store, StoreKind
+from tests.conformance.stores import (
+    ELASTIC_HOSTS,
+    ELASTIC_RUN,
+    STORES,
+    Store,
+    StoreKind,
+    delete_indices,
+)
 
 HERE = Path(__file__).parent
 
@@ -25,19 +30,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.elastic)
 
 
-def _delete_indices(prefix: str) -> None:
-    if ELASTIC_HOSTS:
-        cluster = Cluster(ELASTIC_HOSTS)
-        cluster.call("DELETE", f"/{prefix}*")
-        with suppress(Missing):
-            cluster.call("DELETE", f"/_index_template/{prefix}*")
-        cluster.close()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _no_indices_left() -> Iterator[None]:
     yield
-    _delete_indices(ELASTIC_RUN)
+    if ELASTIC_HOSTS:
+        delete_indices(ELASTIC_RUN)
 
 
 @pytest.fixture(params=STORES, ids=lambda kind: kind.name)
@@ -52,9 +49,7 @@ def store(kind: StoreKind, tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
     opened = Store(kind, tmp_path)
     yield opened
-    opened.close()
-    if kind.name == "elastic":
-        _delete_indices(kind.location(tmp_path).name.partition("#")[2])
+    opened.remove()
 
 
 @pytest.fixture(scope="module", params=OTHERS, ids=lambda kind: kind.name)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from app.core.scope import Scope
+from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.registry import open_reader, open_writer
 from app.logstore.types import (
     AggregatePlan,
@@ -67,6 +69,7 @@ class Store:
 
     def __init__(self, kind: StoreKind, directory: Path) -> None:
         self.kind = kind
+        self._directory = directory
         self.writer = open_writer(kind.name, kind.location(directory))
         self.reader = open_reader(kind.name, kind.location(directory))
         self._number = 0
@@ -135,3 +138,18 @@ class Store:
         """Closes both sides."""
         self.writer.close()
         self.reader.close()
+
+    def remove(self) -> None:
+        """Closes both sides, and deletes what is not under the test's own directory."""
+        self.close()
+        if self.kind.name == "elastic":
+            delete_indices(self.kind.location(self._directory).name.partition("#")[2])
+
+
+def delete_indices(prefix: str) -> None:
+    """Deletes whatever begins so on the server."""
+    cluster = Cluster(ELASTIC_HOSTS or "")
+    cluster.call("DELETE", f"/{prefix}*")
+    with suppress(Missing):
+        cluster.call("DELETE", f"/_index_template/{prefix}*")
+    cluster.close()
