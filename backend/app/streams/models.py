@@ -116,6 +116,8 @@ class RecordMove(TenantModel):
                 name="one_move_of_a_partition",
             )
         ]
+        # Every process that searches asks for the unfinished ones, which are few, all the time.
+        indexes = [models.Index(fields=["phase"], name="moves_by_phase")]
 
     @override
     def __str__(self) -> str:

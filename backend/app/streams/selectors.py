@@ -94,7 +94,8 @@ def everybodys_places() -> dict[OrgId, Places]:
 def everybodys_hidden() -> dict[OrgId, Hidden]:
     """What is hidden because it is being moved, for every organisation that has some."""
     found: defaultdict[OrgId, tuple[list[str], list[Home]]] = defaultdict(lambda: ([], []))
-    for row in RecordMove.objects.of_everybody():
+    unfinished = RecordMove.objects.of_everybody().filter(phase__in=[Phase.COPYING, Phase.EMPTYING])
+    for row in unfinished:
         if row.route == TO_OWN:
             move = move_of(row)
             marks, emptied = found[OrgId(row.organisation_id)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -366,3 +367,22 @@ def test_what_is_not_shipped_yet_must_not_be_shipped_elsewhere(
         assert is_held
         with pytest.raises(CommandError, match="a shipper is running"):
             run(*back)
+
+
+class Terminal(io.StringIO):
+    """What somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_there_is_a_bar(
+    location: Path, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(ElasticWriter(location), *records_of(alice.org_id, LAST_WEEK_NS))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    said = run(alice.slug, "--to", "own", "--offline")
+    assert f"copying {LAST_WEEK.name}: 100%" in terminal.getvalue()
+    assert "10/10" in terminal.getvalue()
+    assert "copying" not in said
