@@ -26,6 +26,7 @@ __all__ = [
     "answering",
     "async_client",
     "client",
+    "database",
     "is_on",
     "key_of",
     "redis_unavailable",
@@ -79,6 +80,11 @@ def async_client(*, most_seconds: float = float("inf")) -> redis.asyncio.Redis:
         **_options(entry),
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+def database() -> int:
+    """The number of the database that holds our keys."""
+    return int(_entry()["DB"])
 
 
 def key_of(*parts: str) -> str:

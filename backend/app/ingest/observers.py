@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from app.core.ids import OrgId
 from app.ingest.metrics import OBSERVER_DROPPED
 from app.logstore.interface import Observer
 from app.logstore.types import RoutedRecord
@@ -36,8 +37,15 @@ class ObserverLane:
         )
         self._thread.start()
 
+    def wants(self, org_id: OrgId) -> bool:
+        """Whether it is worth keeping records of this organisation until their commit."""
+        return self._observer.wants(org_id)
+
     def offer(self, records: Sequence[RoutedRecord]) -> None:
-        """Returns at once. The observer gets these records later, or never if it is behind."""
+        """Returns at once. The observer gets these records, which are of one organisation, later;
+        or never, if it is behind or does not want them."""
+        if not records or not self._observer.wants(records[0].org_id):
+            return
         with self._changed:
             has_room = self._waiting_records + len(records) <= self._max_waiting_records
             # However large, a single one is taken by an observer that keeps up.

@@ -170,7 +170,8 @@ class Shipper:
                 self._journal.set_aside(prepared.number, again.rejected[0].detail)
         self._fault("ship:after_append")
         self._waiting.add(prepared)
-        if self._lanes and report.stored:
+        org_id = prepared.batch.org_id
+        if report.stored and any(lane.wants(org_id) for lane in self._lanes):
             bad = {one.index for one in report.rejected}
             records = prepared.made.records
             good = [one for index, one in enumerate(records) if index not in bad]

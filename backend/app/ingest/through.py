@@ -232,7 +232,8 @@ class StoreThrough:
         reasons.update(bad.code for bad in report.rejected)
         for reason, count in reasons.items():
             metrics.RECORDS_QUARANTINED.labels(organisation, reason).inc(count)
-        if self._lanes and report.stored:
+        org_id = entry.batch.org_id
+        if report.stored and any(lane.wants(org_id) for lane in self._lanes):
             bad_ones = {one.index for one in report.rejected}
             records = entry.made.records
             good = [one for index, one in enumerate(records) if index not in bad_ones]

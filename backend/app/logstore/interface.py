@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from app.core.errors import Unavailable
+from app.core.ids import OrgId
 from app.core.scope import Scope
 from app.logstore.types import (
     AggregatePlan,
@@ -160,7 +161,14 @@ class Observer(Protocol):
 
     name: str
 
-    def observe(self, records: Sequence[RoutedRecord]) -> None: ...
+    def wants(self, org_id: OrgId) -> bool:
+        """Whether records of this organisation matter to it now. Asked for every journal entry,
+        from the shipper's own thread: it only looks."""
+        ...
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        """Sees records of organisations that it wanted, in a thread of its own."""
+        ...
 
 
 # A point in the code where tests kill the process: inside commit, inside merge, before trim.

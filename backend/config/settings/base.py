@@ -34,6 +34,8 @@ RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1)
 JOURNAL_DIR = env.path("JOURNAL_DIR", DATA_DIR / "journal")
 PLACES_HELD_SECONDS = env.seconds("PLACES_HELD_SECONDS", 600.0)
 STREAM_DIRECTORY = "config.stream_directory.StoredStreams"
+# What sees records once they are committed.
+SHIPPER_OBSERVERS = ["app.live.process.live_observer"]
 JOURNAL_MAX_BYTES = env.integer("JOURNAL_MAX_BYTES", 4 * 1024**3, least=1024**2)
 JOURNAL_MODE = journal_mode(env, LOG_STORE)
 WEB_PARTS = web_parts(env)

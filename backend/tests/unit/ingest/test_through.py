@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from app.core.errors import Broken, Full, Unavailable
-from app.core.ids import uuid7_run
+from app.core.ids import OrgId, uuid7_run
 from app.ingest import through
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.through import StoreThrough
@@ -235,6 +235,9 @@ def test_the_end_stores_what_waits_and_takes_nothing_more(gate: Gate, store: Mem
 class Listener:
     name: str = "listener"
     seen: list[str] = field(default_factory=list)
+
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
 
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.seen += [record.message for record in records]

@@ -28,6 +28,9 @@ class Slow:
         self.may_go_on = threading.Event()
         self.seen = 0
 
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
+
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.has_begun.set()
         self.may_go_on.wait(PATIENCE_SECONDS)
@@ -72,3 +75,28 @@ def test_closing_does_not_wait_for_an_observer_that_is_stuck() -> None:
     lane.close(timeout_seconds=0.01)
     assert observer.seen == 0
     observer.may_go_on.set()
+
+
+class Picky(Slow):
+    """Wants one organisation's records, and those not always."""
+
+    wanted = frozenset({BATCH.org_id})
+
+    def wants(self, org_id: OrgId) -> bool:
+        return org_id in self.wanted
+
+
+def test_an_observer_gets_what_it_wants_at_that_time() -> None:
+    observer = Picky("picky")
+    observer.may_go_on.set()
+    lane = ObserverLane(observer)
+    others = Batch(OrgId(UUID(int=2)), 1, 1, "ndjson", [b"x"])
+    assert lane.wants(BATCH.org_id)
+    assert not lane.wants(others.org_id)
+    lane.offer([])
+    lane.offer([quarantined(others, 0, reason="test")])
+    lane.offer(RECORDS)
+    observer.wanted = frozenset()
+    lane.offer(RECORDS)
+    lane.close(timeout_seconds=PATIENCE_SECONDS)
+    assert observer.seen == 10

@@ -523,6 +523,9 @@ class Watcher:
         self.name = name
         self.seen: list[str] = []
 
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
+
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.seen += [record.message for record in records]
 
@@ -532,6 +535,9 @@ class Failing:
 
     name = "failing"
     calls = 0
+
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
 
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.calls += 1
@@ -545,6 +551,9 @@ class Stuck:
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
+
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
 
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.let_go.wait(PATIENCE_SECONDS)
