@@ -130,10 +130,10 @@ def test_the_content_type_says_how_a_body_is_read(
 @pytest.mark.parametrize(
     ("header", "body"),
     [
-        ("gzip", gzip.compress(b'{"a":1}\n')),
+        ("gzip", gzip.compress(b'{"a":1}\n', mtime=0)),
         ("deflate", zlib.compress(b'{"a":1}\n')),
         ("zstd", zstandard.compress(b'{"a":1}\n')),
-        ("gzip, zstd", zstandard.compress(gzip.compress(b'{"a":1}\n'))),
+        ("gzip, zstd", zstandard.compress(gzip.compress(b'{"a":1}\n', mtime=0))),
         ("identity", b'{"a":1}\n'),
     ],
 )
