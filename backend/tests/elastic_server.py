@@ -60,7 +60,7 @@ class ElasticServer:
                     **os.environ,
                     "ES_PATH_CONF": str(self._folder / "config"),
                     "ES_JAVA_HOME": os.environ.get("ES_JAVA_HOME") or str(java),
-                    "ES_JAVA_OPTS": f"-Xms{self._heap} -Xmx{self._heap}",
+                    "ES_JAVA_OPTS": f"-Xms{self._heap} -Xmx{self._heap} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
                     "HOME": str(self._folder),
                 },
                 stdin=subprocess.DEVNULL,

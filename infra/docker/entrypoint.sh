@@ -38,8 +38,6 @@ is_on COLLECT_STATIC "${COLLECT_STATIC:-$collects}" && collects=1 || collects=0
 
 case "$role" in
   web) exec "$python" -m gunicorn -c python:config.gunicorn_config "$@" ;;
-  ingest|shipper) exec "$python" manage.py "$role" "$@" ;;
-  worker) exec "$python" -m celery --quiet -A config worker --loglevel warning --without-gossip --without-mingle "$@" ;;
-  beat) exec "$python" -m celery --quiet -A config beat --loglevel warning --scheduler celery.beat:Scheduler --pidfile= "$@" ;;
+  ingest|shipper|worker|beat) exec "$python" manage.py "$role" "$@" ;;
   *) exec "$role" "$@" ;;
 esac

@@ -155,10 +155,10 @@ def is_transient(error: BaseException) -> bool:
     return has_label is not None and bool(has_label(_TRANSIENT_LABEL)) and not cause.timeout
 
 
-def ping_database() -> None:
-    """Raises unless the database answers; for health checks, in a thread of their own."""
+def ping_database(seconds: float = _PING_SECONDS) -> None:
+    """Raises unless the database answers in time; for health checks, in a thread of their own."""
     if connection.vendor == _MONGODB:
-        _engine().ping(_PING_SECONDS)
+        _engine().ping(seconds)
         return
     try:
         connection.ensure_connection()

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from app.core import redis
 from app.core.clock import SYSTEM_CLOCK
 from app.core.db import database_kind, ping_database
+from app.core.errors import Unavailable
 from app.core.pulses import Pulse, silent_seconds
 from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
@@ -54,7 +56,11 @@ def parts() -> dict[str, Part]:
 
 def check_database() -> Report:
     """Users and settings."""
-    ping_database()
+    try:
+        # Before the check itself is given up.
+        ping_database(settings.HEALTH_CHECK_TIMEOUT * 0.9)
+    except DatabaseError as error:
+        raise Unavailable(str(error).partition(", Timeout:")[0]) from error
     return Report(Status.UP, {"type": database_kind()})
 
 

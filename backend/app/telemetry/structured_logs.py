@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
+from typing_extensions import override
 
 from app.core.request_context import current_request
 
@@ -66,6 +67,7 @@ def _standard_library(
                 "processors": [remove_meta, *renderers],
             }
         },
+        "filters": {"exceptions": {"()": _Exceptions}},
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
@@ -76,14 +78,23 @@ def _standard_library(
         "root": {"handlers": ["stdout"], "level": options["level"]},
         "loggers": {
             "django": {"level": options["django_level"]},
-            # It repeats each answer of 4xx as a warning; our own event has more.
-            "django.request": {"level": "ERROR"},
-            # Its client tells of every request, which are many and not about anybody's question.
-            "elastic_transport": {"level": "WARNING"},
+            # It repeats each answer of 4xx and 5xx; our own event has more. What failed is its to say.
+            "django.request": {"level": "ERROR", "filters": ["exceptions"]},
+            # It tells of every request, and warns at every try while a store is away; whoever tries has
+            # one event for each pause.
+            "elastic_transport": {"level": "ERROR"},
             "app": {"level": options["app_level"]},
             "config": {"level": options["app_level"]},
         },
     }
+
+
+class _Exceptions(logging.Filter):
+    """Lets pass what was raised."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
 
 
 def _add_request_id(_logger: Any, _method: str, event: Event) -> Event:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.process.deployment import Services
 from tests.process.service import Service, report
 
 
@@ -29,3 +30,14 @@ def own_service(tmp_path: Path) -> Iterator[Service]:
         service.close()
         # pytest shows it when the test failed.
         report("\n".join(service.said))
+
+
+@pytest.fixture(scope="session")
+def killable_services() -> Iterator[Services]:
+    """Real services of this run's own, started once; whoever kills one starts it again."""
+    services = Services()
+    try:
+        services.start()
+        yield services
+    finally:
+        services.remove()

@@ -44,8 +44,17 @@ class Ledger:
 class Sender(threading.Thread):
     """Sends batch after batch: some with ids, which it sends again until they are taken."""
 
-    def __init__(self, name: str, tenant: Tenant, seed: int, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        tenant: Tenant,
+        seed: int,
+        stop: threading.Event,
+        *,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._pause_seconds = pause_seconds
         self.ledger = Ledger()
         self.trouble: BaseException | None = None
         self._tenant = tenant
@@ -61,7 +70,7 @@ class Sender(threading.Thread):
                 while not self._done.is_set():
                     self._one(number)
                     number += 1
-                    time.sleep(PAUSE_SECONDS)
+                    time.sleep(self._pause_seconds)
                 for lines in self._late:
                     self._until_taken(lines)
         except BaseException as error:

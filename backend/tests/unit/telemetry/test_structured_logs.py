@@ -101,3 +101,19 @@ def test_a_long_text_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger("app.test").info("it_was_long", text="x" * 100_000)
     written = capsys.readouterr().out
     assert len(written) < 10_000
+
+
+def test_an_answer_is_told_once_and_what_was_raised_is_told_always(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_as("json")
+    django = logging.getLogger("django.request")
+    django.error("Service Unavailable: /health/", extra={"status_code": 503})
+    assert capsys.readouterr().out == ""
+    try:
+        fail(SECRET)
+    except ZeroDivisionError:
+        django.exception("Internal Server Error: /")
+    assert json.loads(capsys.readouterr().out)["exception"]
+    logging.getLogger("elastic_transport.node_pool").warning("has failed for 3 times in a row")
+    assert capsys.readouterr().out == ""
