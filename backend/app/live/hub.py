@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -17,11 +18,14 @@ from app.live.frames import Head, read_head, read_records
 from app.live.metrics import DROPPED, LISTENERS
 from app.logstore.types import StoredRecord
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 # What a listener may be behind; beyond, the oldest is dropped: people watch what happens now.
 MAX_WAITING_RECORDS = 5_000
 MAX_WAITING_BYTES = 8 * 1024 * 1024
+_OTHERS_SHARE = 3
 
 
 class Source(Protocol):
@@ -49,8 +53,12 @@ class Package:
         self.size = len(frame)
         self._frame = frame
 
+    def read(self) -> list[StoredRecord]:
+        """The records."""
+        return self._records
+
     @cached_property
-    def records(self) -> list[StoredRecord]:
+    def _records(self) -> list[StoredRecord]:
         return read_records(self._frame)
 
 
@@ -117,6 +125,7 @@ class LiveHub:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._turn = asyncio.Semaphore(1)
         self._listeners: defaultdict[OrgId, list[Listener]] = defaultdict(list)
         # How many records of an organisation a publisher had sent at its last frame.
         self._seen: dict[tuple[OrgId, UUID], int] = {}
@@ -134,6 +143,15 @@ class LiveHub:
         if is_first:
             self._source.want(frozenset(self._listeners))
         return listener
+
+    async def work(self, do: Callable[[], T]) -> T:
+        """Does what takes milliseconds for a listener: one at a time, and all of them together have
+        a quarter of the loop at most, which is there for others too."""
+        async with self._turn:
+            began = time.perf_counter()
+            done = do()
+            await asyncio.sleep((time.perf_counter() - began) * _OTHERS_SHARE)
+            return done
 
     async def close(self) -> None:
         """Ends the source; listeners get nothing more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from django.conf import settings
@@ -20,8 +21,22 @@ def live_observer() -> LiveObserver:
     return LiveObserver(publisher)
 
 
-def open_hub() -> LiveHub:
-    """For the event loop that will listen."""
+class _Here:
+    """What listens in this process, and on which event loop."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+    hub: LiveHub | None = None
+
+
+def hub() -> LiveHub:
+    """The one of the running event loop, made on the first call."""
+    loop = asyncio.get_running_loop()
+    if _Here.hub is None or _Here.loop is not loop:
+        _Here.loop, _Here.hub = loop, _open_hub()
+    return _Here.hub
+
+
+def _open_hub() -> LiveHub:
     source: Source = RedisSource() if connections.is_on() else SocketSource(_directory())
     return LiveHub(source)
 

@@ -21,6 +21,10 @@ RANGE = [
     OpenApiParameter("to", str, description=f"Default `now`; not in the range itself. {_TIMES}"),
     OpenApiParameter("stream", str, description="Only this stream; default: all but hidden ones."),
 ]
+TAIL = [
+    OpenApiParameter("q", str, description="The query; empty or missing: every record."),
+    OpenApiParameter("stream", str, description="Only this stream; default: all but hidden ones."),
+]
 ASKED = [
     OpenApiParameter("q", str, description="The query; empty or missing: every record."),
     *RANGE,

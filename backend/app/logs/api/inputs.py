@@ -14,6 +14,7 @@ from app.logs.histogram import DEFAULT_BUCKETS, MAX_BUCKETS
 from app.logs.neighbours import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, MAX_SOURCE_FIELDS
 from app.logs.parameters import Parameters
 from app.logs.questions import DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, Asked, Moment
+from app.logs.tail import TailAsked
 from app.logstore.types import QUARANTINE_STREAM
 from app.query.fields import Field, Kind, field_named
 
@@ -75,6 +76,17 @@ def read_asked(parameters: Parameters, *, from_: Moment = None) -> Asked:
             "timeout_ms", default=DEFAULT_TIMEOUT_MS, least=1, most=MAX_TIMEOUT_MS
         ),
     )
+
+
+def read_tail(request: Request) -> TailAsked:
+    """What a live tail shows."""
+    parameters = sent_parameters(request)
+    asked = TailAsked(
+        query=parameters.text("q", most=MAX_QUERY_CHARACTERS),
+        stream=parameters.optional_text("stream", most=MAX_STREAM_CHARACTERS),
+    )
+    finish(request, parameters)
+    return asked
 
 
 def read_quarantine_search(request: Request, *, from_: Moment) -> SearchInput:

@@ -81,7 +81,7 @@ async def heard(listener: Listener, count: int) -> list[str]:
         while len(found) < count:
             package = await listener.next(1)
             if package is not None:
-                found += [one.message for one in package.records]
+                found += [one.message for one in package.read()]
     return found
 
 
