@@ -32,6 +32,8 @@ _ALREADY = "resource_already_exists_exception"
 _WITH_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open,closed"}
 _WITHOUT_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open"}
 
+_MAX_CLIENTS = 64
+
 Body = Mapping[str, Any]
 Answer = dict[str, Any]
 
@@ -58,6 +60,8 @@ class Cluster:
         self.prefix = hosts.prefix
         self._is_gzip = hosts.is_gzip
         self._client = _client(hosts)
+        # By the time that they wait; they share connections.
+        self._clients: dict[float, Elasticsearch] = {}
 
     @property
     def partitions(self) -> str:
@@ -148,6 +152,15 @@ class Cluster:
         """Closes all connections."""
         self._client.close()
 
+    def _patient(self, seconds: float) -> Elasticsearch:
+        """The client, waiting so long for an answer. Making one takes longer than most searches."""
+        found = self._clients.get(seconds)
+        if found is None:
+            if len(self._clients) >= _MAX_CLIENTS:
+                self._clients.clear()
+            found = self._clients[seconds] = self._client.options(request_timeout=seconds)
+        return found
+
     def _perform(
         self,
         method: str,
@@ -157,9 +170,8 @@ class Cluster:
         body: Any,
         seconds: float,
     ) -> Answer:
-        client = self._client.options(request_timeout=seconds)
         try:
-            response = client.perform_request(
+            response = self._patient(seconds).perform_request(
                 method, path, params=params, headers=headers, body=body
             )
         except ApiError as error:

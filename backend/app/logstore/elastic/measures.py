@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from app.logstore.elastic.columns import columns_of, number_of, numbers_of, plain
@@ -173,13 +174,13 @@ def _percentile(place: int, metric: Metric, first: Node, second: Node | None) ->
 
 def _ranked(buckets: Sequence[Answer], percent: float) -> float | None:
     """The value at index ⌊percent / 100 · (n - 1)⌋ of the numbers, ascending."""
-    total = sum(bucket["doc_count"] for bucket in buckets)
-    place = math.floor(percent / 100 * (total - 1))
-    for bucket in buckets:
-        place -= bucket["doc_count"]
-        if place < 0:
-            return _representative(number_of(bucket.get("from")), number_of(bucket.get("to")))
-    return None
+    reached = list(accumulate([bucket["doc_count"] for bucket in buckets]))
+    place = math.floor(percent / 100 * (reached[-1] - 1))
+    found = bisect_right(reached, place)
+    if found == len(buckets):
+        return None
+    bucket = buckets[found]
+    return _representative(number_of(bucket.get("from")), number_of(bucket.get("to")))
 
 
 def _representative(lower: float | None, upper: float | None) -> float:
