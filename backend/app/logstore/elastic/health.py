@@ -57,42 +57,45 @@ def _red(answer: Answer) -> list[str]:
     return sorted(name for name, one in found.items() if one["status"] == "red")
 
 
-def blocked_indices(cluster: Cluster, *, seconds: float = 5.0) -> list[str]:
-    """The partitions' indices that take no records (an operator's block, a full disk, closed)."""
+def _blocks(cluster: Cluster, seconds: float) -> tuple[list[str], list[str]]:
+    """The blocks on all writing, by what they say, and the partitions' indices that take no records:
+    an operator's block, a full disk, closed."""
     answer = cluster.call(
         "GET",
-        # The second one is set while an index is closed.
-        f"/{cluster.partitions}/_settings/index.blocks.*,index.verified_before_close",
-        params={
-            "flat_settings": "true",
-            "allow_no_indices": "true",
-            "expand_wildcards": "open,closed",
-        },
+        f"/_cluster/state/blocks/{cluster.partitions}",
+        params={"expand_wildcards": "all", "allow_no_indices": "true"},
         seconds=seconds,
     )
-    return sorted(
-        name
-        for name, one in answer.items()
-        if any(value == "true" for value in one["settings"].values())
-    )
+    blocks = answer["blocks"]
+    everywhere = [one["description"] for one in _writing(blocks.get("global", {}))]
+    indices = blocks.get("indices", {})
+    return everywhere, sorted(name for name, one in indices.items() if _writing(one))
+
+
+def _writing(blocks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in blocks.values() if "write" in one["levels"]]
 
 
 def cluster_health(cluster: Cluster) -> StoreHealth:
     """Up; degraded while partitions are red or take no records; down when nobody answers."""
     try:
         partitions = _partitions_health(cluster, _HEALTH_SECONDS)
-        blocked = blocked_indices(cluster, seconds=_HEALTH_SECONDS)
+        everywhere, blocked = _blocks(cluster, _HEALTH_SECONDS)
     except ElkError as error:
         return StoreHealth("down", "elasticsearch", detail=error.detail)
     red, color = _red(partitions), partitions["status"]
     names = {partition_name(cluster.prefix, name) for name in (*red, *blocked)}
-    if not names:
+    if not names and not everywhere:
         return StoreHealth("up", "elasticsearch", cluster_status=color)
     reasons = ["cannot be read"] * bool(red) + ["take no records"] * bool(blocked)
-    detail = f"some partitions {' or '.join(reasons)}"
-    broken = tuple(sorted(names))
+    told = [f"some partitions {' or '.join(reasons)}"] * bool(names)
+    told += [f"nothing is taken in: {one}" for one in everywhere]
     return StoreHealth(
-        "degraded", "elasticsearch", detail=detail, broken=broken, cluster_status=color
+        "degraded",
+        "elasticsearch",
+        detail="; ".join(told),
+        broken=tuple(sorted(names)),
+        cluster_status=color,
     )
 
 
@@ -112,7 +115,7 @@ def with_held(
     told = [_told(prefix, one) for one in held[:_MOST_TOLD]]
     if len(held) > _MOST_TOLD:
         told.append(f"and {len(held) - _MOST_TOLD} more")
-    return StoreHealth("degraded", health.type, detail="; ".join(told), broken=broken)
+    return replace(health, status="degraded", detail="; ".join(told), broken=broken)
 
 
 def _told(prefix: str, held: Waiting) -> str:

@@ -23,13 +23,17 @@ _FIRST_NAP_SECONDS = 0.05
 _LONGEST_NAP_SECONDS = 2.0
 _BULK_SECONDS = 30.0
 # What is asked back for every record: nothing else is looked at.
-_WANTED = "errors,items.create.status,items.create.error.type,items.create.error.reason"
+_WANTED = (
+    "errors,items.create.status,items.create.error.type,items.create.error.reason"
+    ",items.create.error.caused_by.reason"
+)
 # What Elasticsearch says when one index takes no records, and what we say.
 _REFUSALS = {
     "cluster_block_exception": "a block is on it: an operator's, or that of a full disk",
     "unavailable_shards_exception": "its shard is on no node",
     "index_closed_exception": "it is closed",
 }
+_MAX_REASON = 400
 # An index of which a part is on no node is waited for so long within a request.
 SHARD_PATIENCE = "1s"
 
@@ -191,7 +195,9 @@ def _fate(outcome: dict[str, Any]) -> Fate:
 
 def _detail(outcome: dict[str, Any]) -> str:
     error = outcome.get("error", {})
-    return _REFUSALS.get(error.get("type", ""), str(error.get("reason", ""))[:500])
+    told = (error.get("reason"), error.get("caused_by", {}).get("reason"))
+    said = ": ".join(str(one)[:_MAX_REASON] for one in told if one)
+    return _REFUSALS.get(error.get("type", ""), said)
 
 
 def _merge(sent: Sent, again: Sent) -> None:
