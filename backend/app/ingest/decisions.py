@@ -47,7 +47,8 @@ class _Held:
 
     def turn(self, first: int, target: StreamTarget) -> None:
         """From this entry on it is another one."""
-        self.turns = [turn for turn in self.turns if turn[0] < first]
+        while self.turns and self.turns[-1][0] >= first:
+            self.turns.pop()
         self.turns.append((first, target))
 
     def forget(self, through: int) -> None:
