@@ -15,6 +15,7 @@ from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 
 from app.core.clock import utc_now
@@ -35,6 +36,10 @@ from app.users.sessions import TokenPair, sign_in
 from tests import services
 from tests.redis_fixtures import own_redis as own_redis
 from tests.redis_fixtures import use_redis as use_redis
+
+# How fast a machine draws says nothing about what is tested.
+settings.register_profile("any_pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_pace")
 
 PASSWORD = "correct horse battery staple"
 _API = Path(__file__).parent / "api"
