@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -19,6 +20,8 @@ from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
 from app.journal.status import free_bytes_beside, read_status
 from app.logs.process import log_search
+
+log = structlog.get_logger(__name__)
 
 NS_PER_SECOND = 1_000_000_000
 # Worker and beat show that they live every ten seconds (config.worker_steps), and beat asks for a
@@ -60,7 +63,9 @@ def check_database() -> Report:
         # Before the check itself is given up.
         ping_database(settings.HEALTH_CHECK_TIMEOUT * 0.9)
     except DatabaseError as error:
-        raise Unavailable(str(error).partition(", Timeout:")[0]) from error
+        log.warning("database_unreachable", error=str(error).partition(", Timeout:")[0])
+        # Where it was looked for is nobody's business who asks for our health.
+        raise Unavailable("the database does not answer") from error
     return Report(Status.UP, {"type": database_kind()})
 
 

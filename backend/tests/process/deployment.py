@@ -77,8 +77,8 @@ class Deployment:
         self.worker = self._program("worker", "--processes", "1")
         self.beat = self._program("beat")
 
-    def start(self) -> None:
-        """Waits until everything is up, and somebody has a key."""
+    def start(self, *, status: str = "healthy") -> None:
+        """Waits until everything is as well as that, and somebody has a key."""
         manage(self.environment, "migrate", "--verbosity", "0")
         for program in self.programs:
             program.start()
@@ -87,7 +87,7 @@ class Deployment:
         self.person = join(self.api.url, "Acme")
         self.tenant = Tenant(self.ingest.url, self.person.key, "")
         self.tenant.send([b'{"message":"the first one"}'])
-        self.wait_until_healthy()
+        self.wait_until_healthy(status=status)
 
     def restart(self, program: Program) -> None:
         """`kill -9` of it and its children, and a new start, as an orchestrator does."""
@@ -103,8 +103,13 @@ class Deployment:
         body: dict[str, Any] = httpx.get(f"{web.url}/health/", timeout=20).json()
         return body
 
-    def wait_until_healthy(self, seconds: float = SETTLE_SECONDS) -> float:
-        """How long until every part is up in the eyes of both web processes."""
+    def wait_until_healthy(
+        self, seconds: float = SETTLE_SECONDS, *, status: str = "healthy"
+    ) -> float:
+        """How long until every part is up in the eyes of both web processes; `degraded`: none that
+        is essential is down in the eyes of the intake."""
+        if status == "degraded":
+            return wait_until(lambda: self.health(self.ingest)["status"] == status, seconds)
         return wait_until(
             lambda: all(self.health(web)["status"] == "healthy" for web in (self.api, self.ingest)),
             seconds,
