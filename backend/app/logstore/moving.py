@@ -52,7 +52,7 @@ class Stock(Protocol):
         ...
 
     def put(self, home: Home, records: Sequence[RoutedRecord], *, mark: str = "") -> None:
-        """Stores records that are missing, with a mark by which questions can leave them out."""
+        """Stores those that are missing, with a mark by which questions can leave them out."""
         ...
 
     def settle(self, home: Home) -> None:
@@ -148,7 +148,7 @@ class Removal:
     def copy(self, *, mark: str = "") -> Iterator[int]:
         """Puts what is missing at the new place; says after each batch how many records it was."""
         for batch in self.source.batches(self.org_id, self.home, self.batch_records):
-            self.target.put(self.new_home, self.target.missing(self.new_home, batch), mark=mark)
+            self.target.put(self.new_home, batch, mark=mark)
             yield len(batch)
         self.target.settle(self.new_home)
 

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import orjson
 
-from app.core.errors import Broken, Unavailable
+from app.core.errors import Broken, Conflict, Unavailable
 from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Answer, Cluster, Missing
-from app.logstore.elastic.document import document_of, key_of, sent_key, stored_record
+from app.logstore.elastic.document import keys_of, sent_key, stored_record
+from app.logstore.elastic.documents import documents_of
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.mapping import PROPERTIES
 from app.logstore.elastic.names import home_of_index, index_of
@@ -67,16 +68,8 @@ class ElasticStock:
 
     def missing(self, home: Home, records: Sequence[RoutedRecord]) -> Batch:
         """See `Stock`."""
-        if not records:
-            return []
-        keys = [(key_of(one), _second_key(one)) for one in records]
-        there = self._there(home, [key for pair in keys for key in pair])
-        missing = []
-        for record, pair in zip(records, keys, strict=True):
-            wanted = fingerprint(_kept(record))
-            if all(there.get(key) != wanted for key in pair):
-                missing.append(record)
-        return missing
+        first = self._absent(home, records, keys_of(records))
+        return self._absent(home, first, [_second_key(one) for one in first])
 
     def put(self, home: Home, records: Sequence[RoutedRecord], *, mark: str = "") -> None:
         """See `Stock`. A sent id that the index has already, of a time when it was not remembered
@@ -89,12 +82,11 @@ class ElasticStock:
             body = {"properties": {"mark": PROPERTIES["mark"]}}
             self._cluster.call("PUT", f"/{index}/_mapping", body=body)
             self._marked.add(home)
-        taken = self._send(home, [(one, key_of(one)) for one in records], mark)
-        if taken:
-            left = self._send(home, [(one, _second_key(one)) for one in taken], mark)
-            still = self.missing(home, left)
-            if still:
-                raise Broken(f"the place of the record {still[0].id!r} is taken in {home.name}")
+        others = self._send(home, records, keys_of(records), mark)
+        again = [_second_key(one) for one in others]
+        still = self._send(home, others, again, mark) if others else []
+        if still:
+            raise Broken(f"the place of the record {still[0].id!r} is taken in {home.name}")
 
     def settle(self, home: Home) -> None:
         """See `Stock`."""
@@ -148,48 +140,60 @@ class ElasticStock:
         finally:
             self._cluster.call("DELETE", "/_pit", body={"id": point})
 
-    def _there(self, home: Home, keys: Sequence[str]) -> dict[str, bytes]:
-        """The fingerprints of what is in the partition, by `_id`; as it is this moment."""
+    def _absent(self, home: Home, records: Sequence[RoutedRecord], keys: Sequence[str]) -> Batch:
+        """Those that are not there under their `_id`, or not as they are; as it is this moment."""
+        if not records:
+            return []
         index = self._index(home)
         body = {"docs": [{"_index": index, "_id": key} for key in keys]}
         answer = self._cluster.call("POST", "/_mget", body=body)
-        found = {}
-        for document in answer["docs"]:
+        absent = []
+        for record, document in zip(records, answer["docs"], strict=True):
             if document.get("found"):
                 source = document["_source"]
-                org_id = _org_of(source)
-                found[document["_id"]] = fingerprint(_record(org_id, home, source))
+                there = fingerprint(_record(_org_of(source), home, source))
+                if there == fingerprint(record._replace(first_wins=False)):
+                    continue
             elif "index_not_found" not in document.get("error", {}).get("type", "index_not_found"):
                 raise Unavailable(f"{home.name} could not be read")
-        return found
+            absent.append(record)
+        return absent
 
-    def _send(self, home: Home, records: Sequence[tuple[RoutedRecord, str]], mark: str) -> Batch:
+    def _send(
+        self, home: Home, records: Sequence[RoutedRecord], keys: Sequence[str], mark: str
+    ) -> Batch:
         """Creates documents; those whose `_id` another record has."""
-        items = self._items(home, records, mark)
-        if self._shelf.get(home).prepare() is False:
+        items = self._items(home, records, keys, mark)
+        if not self._shelf.get(home).prepare():
             # A mapping that could not be changed: what it cannot hold is written otherwise.
-            items = self._items(home, records, mark)
-        taken: Batch = []
+            items = self._items(home, records, keys, mark)
+        taken: list[Item] = []
         for part in _parts(items, self._size.bytes):
             sent = send(self._cluster, part, self._size, patience_seconds=_PATIENCE_SECONDS)
             if not {Fate.STORED, Fate.THERE}.issuperset(sent.fates):
                 why = next(iter(sent.details.values()), "it takes no records")
                 raise Unavailable(f"{home.name} could not be written: {why}")
-            taken += [item.record for item in sent.those(Fate.THERE)]
-        return self.missing(home, taken)
+            taken += sent.those(Fate.THERE)
+        return self._absent(home, [one.record for one in taken], [one.key for one in taken])
 
     def _items(
-        self, home: Home, records: Sequence[tuple[RoutedRecord, str]], mark: str
+        self, home: Home, records: Sequence[RoutedRecord], keys: Sequence[str], mark: str
     ) -> list[Item]:
+        """The records of one organisation as they are sent."""
         partition = self._shelf.get(home)
+        fields = partition.fields_of(records[0].org_id)
+        marked = b',"mark":' + orjson.dumps(mark) + b"}" if mark else b"}"
         items = []
-        for record, key in records:
-            body = document_of(record, partition.fields_of(record.org_id))
-            if mark:
-                body = body[:-1] + b',"mark":' + orjson.dumps(mark) + b"}"
-            action = {"create": {"_index": partition.index, "_id": key}}
-            lines = orjson.dumps(action) + b"\n" + body + b"\n"
-            items.append(Item(partition.index, key, lines, record, _NO_JOURNAL))
+        for is_sent in (False, True):
+            # Apart, so that a record with an id of ours has no digest, not even a null.
+            some = [one for one in zip(records, keys, strict=True) if one[0].is_sent is is_sent]
+            documents = documents_of([record for record, _ in some], fields)
+            for (record, key), document in zip(some, documents, strict=True):
+                if isinstance(document, Exception):
+                    raise Conflict(f"the record {record.id!r} cannot be stored: {document}")
+                action = orjson.dumps({"create": {"_index": partition.index, "_id": key}})
+                lines = action + b"\n" + document[:-1] + marked + b"\n"
+                items.append(Item(partition.index, key, lines, record, _NO_JOURNAL))
         return items
 
     def _delete(self, home: Home, keys: Sequence[str]) -> None:
@@ -226,10 +230,6 @@ def _record(org_id: OrgId, home: Home, source: dict[str, Any]) -> RoutedRecord:
     return routed(
         org_id, home, stored_record(source), None if digest is None else bytes.fromhex(digest)
     )
-
-
-def _kept(record: RoutedRecord) -> RoutedRecord:
-    return record._replace(first_wins=False)
 
 
 def _org_of(source: dict[str, Any]) -> OrgId:

@@ -94,9 +94,10 @@ class EmbeddedStock:
             return [one for one in records if not _has(snapshot, one)]
 
     def put(self, home: Home, records: Sequence[RoutedRecord], *, mark: str = "") -> None:
-        """See `Stock`."""
+        """See `Stock`. Records are put once between two calls of `settle`."""
         if mark:
             raise Broken("the embedded store hides no records")
+        records = self.missing(home, records)
         if not records:
             return
         writer = self._writers.get(home)

@@ -214,3 +214,10 @@ def test_where_there_is_nothing_there_is_nothing(stock: ElasticStock) -> None:
     assert stock.count(ACME, POOL) == 0
     assert list(stock.batches(ACME, POOL, 10)) == []
     assert stock.missing(POOL, [record := a_record()]) == [record]
+
+
+def test_a_record_that_no_document_can_hold_stops_a_move(
+    location: Path, stock: ElasticStock
+) -> None:
+    with pytest.raises(Conflict, match="cannot be stored"):
+        stock.put(POOL, [a_record(attributes={"n": float("inf")})])
