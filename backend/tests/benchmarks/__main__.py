@@ -216,6 +216,12 @@ def _options() -> argparse.Namespace:
         help="elastic: beside the bare server at ELASTICSEARCH_HOSTS",
     )
     parser.add_argument("--turns", type=int, default=3, help="elastic: how often each is loaded")
+    parser.add_argument(
+        "--databases",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="elastic: also MongoDB at MONGO_HOST beside SQLite",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--organisations", type=int, default=1_000, help="0: leave them out")
     parser.add_argument("--seconds", type=int, default=60, help="how long the organisations send")

@@ -18,6 +18,7 @@ from secrets import token_hex
 
 from app.cli.demo.generator import Feed
 from app.cli.demo.truth import Truth
+from tests.benchmarks.config_rates import add_config_rates
 from tests.benchmarks.crowded import ratio_of_crowded_search
 from tests.benchmarks.load import requests_of, send_all
 from tests.benchmarks.marks import Report
@@ -230,6 +231,8 @@ def run(options: argparse.Namespace, feed: Feed, truth: Truth) -> Report:
             bench.questions(tenant, truth)
             bench.crowd()
             bench.service.stop()
+            if options.databases:
+                add_config_rates(bench.report)
         except Exception:
             report("\n".join(bench.service.said[-50:]))
             raise

@@ -1,25 +1,32 @@
 """`make profile`: what the stages between journal and store cost, in one process, and where.
 
-The bench says how much a process used; this says for what. Without a journal and without threads,
-so that the stages do not wait for each other.
+The bench says how much a process used; this says for what. Without a journal, and one stage after
+the other, so that none waits for another. `--store elastic`: with the server at ELASTICSEARCH_HOSTS.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import gc
 import io
+import os
 import pstats
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
+from app.logstore.elastic.hosts import Hosts, hosts_of
+from tests.benchmarks.raw_elastic import RawElastic
 from tests.benchmarks.shipping import Shipping
 
 RECORDS = 50_000
 BATCH = 1_000
+# As in `manage.py shipper`, which cannot be imported without a configuration.
+GC_THRESHOLDS = (100_000, 20, 50)
 LINES = 25
 
 
@@ -27,34 +34,46 @@ def main() -> int:
     """Prints microseconds of processor time a record for each stage, then the costliest functions."""
     parser = argparse.ArgumentParser("make profile", description=__doc__)
     parser.add_argument("--records", type=int, default=RECORDS)
+    parser.add_argument(
+        "--store", choices=("embedded", "elastic"), default=os.environ.get("LOG_STORE", "embedded")
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="elk-vision-profile-") as folder:
-        shipping = Shipping(Path(folder) / "plain", options.records, BATCH)
-        for name, stage in shipping.stages().items():
-            _say(f"{name:<10} {_micros(stage) / options.records:8.2f} µs a record")
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    with _places(options.store) as (plain, profiled):
+        shipping = Shipping(options.store, plain, options.records, BATCH)
+        used = shipping.run()
         shipping.close()
-        shipping = Shipping(Path(folder) / "profiled", options.records, BATCH)
-        _say(_profile(shipping.stages()))
+        for name, seconds in (*used.items(), ("all", sum(used.values()))):
+            _say(f"{name:<10} {seconds * 1e6 / options.records:8.2f} µs a record")
+        shipping = Shipping(options.store, profiled, options.records, BATCH)
+        profile = cProfile.Profile()
+        profile.runcall(shipping.run)
         shipping.close()
+    told = io.StringIO()
+    pstats.Stats(profile, stream=told).sort_stats("tottime").print_stats(LINES)
+    _say(told.getvalue())
     return 0
 
 
-def _micros(stage: Callable[[], None]) -> float:
-    before = time.process_time()
-    stage()
-    return (time.process_time() - before) * 1e6
-
-
-def _profile(stages: dict[str, Callable[[], None]]) -> str:
-    profile = cProfile.Profile()
-    for name, stage in stages.items():
-        if name != "decode":
-            profile.runcall(stage)
-        else:
-            stage()
-    told = io.StringIO()
-    pstats.Stats(profile, stream=told).sort_stats("tottime").print_stats(LINES)
-    return told.getvalue()
+@contextmanager
+def _places(store: str) -> Iterator[Sequence[Path | Hosts]]:
+    """Two empty places for logs, removed afterwards."""
+    names = ("plain", "profiled")
+    if store == "embedded":
+        with tempfile.TemporaryDirectory(prefix="elk-vision-profile-") as folder:
+            yield [Path(folder) / name for name in names]
+        return
+    url = os.environ["ELASTICSEARCH_HOSTS"]
+    prefix = f"profile{token_hex(4)}"
+    raw = RawElastic(url, prefix)
+    try:
+        yield [hosts_of(f"{url}#{prefix}{name}") for name in names]
+    finally:
+        raw.delete(f"{prefix}*")
+        for name in names:
+            raw.call("DELETE", f"/_index_template/{prefix}{name}")
+        raw.close()
 
 
 def _say(text: str) -> None:
