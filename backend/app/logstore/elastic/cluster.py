@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import orjson
-from elastic_transport import ConnectionTimeout, SerializationError, TransportError
+from elastic_transport import ConnectionTimeout, SerializationError, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, OrjsonSerializer
 from elasticsearch.serializer import Serializer
 from typing_extensions import override
@@ -26,6 +27,8 @@ _SHARD_PATIENCE = "2s"
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_FOUND = 404
 _TOO_LARGE = 413
+_UNKNOWN = 401
+_FORBIDDEN = 403
 _ALREADY = "resource_already_exists_exception"
 
 # By default closed indices are left out without a word; so they are an error first.
@@ -180,6 +183,8 @@ class Cluster:
             raise Invalid("half a code point or another text that is none") from error
         except ConnectionTimeout as error:
             raise Unavailable("the log store did not answer in time") from error
+        except TlsError as error:
+            raise Unavailable("the log store's certificate is not trusted") from error
         except TransportError as error:
             raise Unavailable("the log store cannot be reached") from error
         answer: Answer = response.body
@@ -205,11 +210,14 @@ class TooManyBuckets(Unsupported):
 def _client(hosts: Hosts) -> Elasticsearch:
     options: dict[str, Any] = {}
     if hosts.user is not None:
-        options["basic_auth"] = hosts.user
+        # The client itself can only write ASCII.
+        options["basic_auth"] = b64encode(":".join(hosts.user).encode()).decode()
     if "api_key" in hosts.options:
         options["api_key"] = hosts.options["api_key"]
     if any(url.startswith("https") for url in hosts.urls):
         options["verify_certs"] = hosts.options.get("verify_certs") != "false"
+        # Who turned it off knows.
+        options["ssl_show_warn"] = False
         if "ca_certs" in hosts.options:
             options["ca_certs"] = hosts.options["ca_certs"]
     return Elasticsearch(
@@ -248,6 +256,11 @@ def _refusal(status: int, body: Any) -> Exception:
         return TooLarge("the request is larger than what lies before the log store lets through")
     if status in _BUSY:
         return Unavailable("the log store cannot answer now")
-    if status in {401, 403}:
-        return Unavailable("the log store does not let us in, or takes no records")
+    if status == _UNKNOWN:
+        return Unavailable("the log store does not accept our credentials")
+    if status == _FORBIDDEN:
+        is_blocked = "cluster_block_exception" in text
+        return Unavailable(
+            f"the log store {'takes no records' if is_blocked else 'forbids us that'}"
+        )
     return Broken(f"the log store refused a request of ours: {text[:500]}")

@@ -20,6 +20,7 @@ _DEFAULT_PORT = 9200
 _OPTIONS = frozenset({"ca_certs", "verify_certs", "api_key", "gzip"})
 # A path keeps one slash of two.
 _SCHEME = re.compile(r"^(https?):/+")
+_NO_ADDRESS = "the hosts of Elasticsearch are addresses such as http://127.0.0.1:9200"
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_]{0,60}")
 
 
@@ -57,17 +58,31 @@ def hosts_of(location: Location) -> Hosts:
     prefix = prefix or DEFAULT_PREFIX
     if not _PREFIX.fullmatch(prefix):
         raise Broken(f"{prefix!r} cannot begin the names of indices")
-    parts = [urlsplit(_SCHEME.sub(r"\1://", one.strip())) for one in text.split(",")]
     urls = []
     user = None
-    for part in parts:
-        if part.scheme not in {"http", "https"} or part.hostname is None:
-            raise Broken("the hosts of Elasticsearch are addresses such as http://127.0.0.1:9200")
-        host = f"[{part.hostname}]" if ":" in part.hostname else part.hostname
-        urls.append(f"{part.scheme}://{host}:{part.port or _DEFAULT_PORT}{part.path.rstrip('/')}")
-        if part.username is not None:
-            user = unquote(part.username), unquote(part.password or "")
+    for one in text.split(","):
+        url, its_user = _address(_SCHEME.sub(r"\1://", one.strip()))
+        urls.append(url)
+        user = its_user or user
     return Hosts(tuple(urls), prefix, user, options)
+
+
+def _address(text: str) -> tuple[str, tuple[str, str] | None]:
+    """A host's address without credentials, and these. What cannot be read is not repeated: it may
+    be the half of a password."""
+    try:
+        part = urlsplit(text)
+        port = part.port or _DEFAULT_PORT
+    except ValueError:
+        raise Broken(_NO_ADDRESS) from None
+    # An @ in the path ends a password that should have been written with percent signs.
+    if part.scheme not in {"http", "https"} or part.hostname is None or "@" in part.path:
+        raise Broken(_NO_ADDRESS)
+    host = f"[{part.hostname}]" if ":" in part.hostname else part.hostname
+    url = f"{part.scheme}://{host}:{port}{part.path.rstrip('/')}"
+    if part.username is None:
+        return url, None
+    return url, (unquote(part.username), unquote(part.password or ""))
 
 
 def _is_local(url: str) -> bool:
