@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import structlog
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -21,6 +22,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from typing_extensions import override
+
+from app.core.errors import ElkError
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -42,7 +47,8 @@ _readers: list[Callable[[], Iterable[Reading]]] = []
 
 
 def read_at_scrape(reader: Callable[[], Iterable[Reading]]) -> None:
-    """Has `reader` asked whenever metrics are: for what is known to a file, not to a process."""
+    """Has `reader` asked whenever metrics are: for what is known to a file, not to a process. While
+    it cannot say, its metrics are missing and the others are there."""
     if reader not in _readers:
         _readers.append(reader)
 
@@ -86,7 +92,13 @@ class _Readings(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         families: dict[str, GaugeMetricFamily] = {}
         for reader in _readers:
-            for name, documentation, value, *others in reader():
+            try:
+                readings = list(reader())
+            except (ElkError, OSError) as error:
+                # Whoever looks because something is wrong needs the other metrics all the more.
+                log.warning("metrics_reader_failed", reader=reader.__name__, error=str(error))
+                continue
+            for name, documentation, value, *others in readings:
                 labels = others[0] if others else {}
                 family = families.setdefault(
                     name, GaugeMetricFamily(name, documentation, labels=list(labels))

@@ -72,6 +72,23 @@ def test_processes_that_die_often_do_not_fill_the_directory(tmp_path: Path) -> N
     assert len(left) == 1 + 32
 
 
+def test_a_reading_that_fails_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[metrics.Reading]:
+        raise FileNotFoundError(2, "No such file", "journal")
+
+    def fine() -> list[metrics.Reading]:
+        return [("elkv_test_reading", "Is there", 7.0)]
+
+    monkeypatch.setattr(metrics, "_readers", [])
+    for reader in (broken, fine):
+        metrics.read_at_scrape(reader)
+    start(tmp_path, "3").communicate()
+    assert value_of(tmp_path, "elkv_test_reading") == 7
+    assert value_of(tmp_path, "elkv_test_things_total") == 3
+
+
 def test_requests_are_counted_by_route_not_by_path(anonymous: APIClient) -> None:
     for path in ("/nothing/1", "/nothing/2", "/health/live/"):
         anonymous.get(path)
