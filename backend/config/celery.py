@@ -74,7 +74,11 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_soft_time_limit=SOFT_LIMIT_SECONDS,
     task_time_limit=HARD_LIMIT_SECONDS,
-    worker_cancel_long_running_tasks_on_connection_loss=not IS_EMBEDDED,
+    # A job goes on while the broker is away: what it does is in the config database, and its lease
+    # keeps others off when the message comes a second time.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # For ever: a broker that comes back is found without a restart.
+    broker_connection_max_retries=None,
     # Who publishes from a request is told within seconds that the broker is away.
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
     worker_soft_shutdown_timeout=float(settings.WORKER_SHUTDOWN_SECONDS),

@@ -6,16 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import structlog
 from django.conf import settings
 
 from app.core import redis
-from app.core.errors import Unavailable
 from app.telemetry.metrics import Reading
 from config.queues import QUEUES
 from config.redis import BROKER, celery_prefix
-
-log = structlog.get_logger(__name__)
 
 _NAME = "elkv_celery_waiting_messages"
 _SAYS = "Background jobs that no worker has taken yet"
@@ -24,11 +20,8 @@ _HELD_SAYS = "Background jobs that a worker has taken and not finished"
 
 
 def read_queues() -> Iterable[Reading]:
-    """The length of each queue; nothing while the broker does not answer."""
-    try:
-        yield from _of_redis() if settings.CELERY_BROKER_URL == BROKER else _of_files()
-    except (Unavailable, OSError) as error:
-        log.warning("queues_not_read", detail=str(error))
+    """The length of each queue; raises while the broker does not answer."""
+    return _of_redis() if settings.CELERY_BROKER_URL == BROKER else _of_files()
 
 
 def _of_redis() -> list[Reading]:
