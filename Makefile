@@ -59,8 +59,9 @@ bench: $(DEV_STAMP)  ## Measure a started service against the marks: BENCH="--re
 profile: $(DEV_STAMP)  ## Say what shipping a record costs, and where
 	@cd backend && exec $(BIN)/python -m tests.benchmarks.stages
 
-soak: $(DEV_STAMP) packages  ## The long forms: 20 kills, a million records at one instant, stores compared at random
-	@SOAK=1 $(BIN)/python .ci/tests.py -v -s tests/process/test_kills.py tests/process/test_pages.py
+soak: $(DEV_STAMP) packages  ## The long forms: 20 kills on both sets of parts, outages, a million records at one instant, stores compared at random
+	@SOAK=1 $(BIN)/python .ci/tests.py -v -s tests/process/test_kills.py tests/process/test_pages.py \
+		tests/process/test_production_kills.py tests/process/test_outages.py tests/process/test_backlog.py
 	@$(MAKE) --no-print-directory soak-stores
 
 soak-stores: $(DEV_STAMP) packages  ## Compare the stores at random, differently each time: TIMES=10
