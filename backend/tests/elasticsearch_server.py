@@ -12,10 +12,13 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.error import HTTPError
 
 _START_SECONDS = 180
+_UNAUTHORISED = 401
 # Elasticsearch refuses to run as root; `infra/dev/services` makes this user for the same reason.
 _OTHER_USER = "elkvision-es"
 _CONFIGURATION = ("jvm.options", "log4j2.properties")
@@ -40,8 +43,10 @@ def find_elasticsearch() -> Path:
 class ElasticsearchServer:
     """One node on a port of its own; what it stored outlives `kill` and `start`."""
 
-    def __init__(self, **settings: str) -> None:
-        """`settings`: lines of elasticsearch.yml, with `__` for dots."""
+    def __init__(self, files: Mapping[str, str] | None = None, **settings: str) -> None:
+        """`files`: more of the configuration, by name. `settings`: lines of elasticsearch.yml, with
+        `__` for dots."""
+        self._files = dict(files or {})
         self._folder = Path(tempfile.mkdtemp(prefix="elkv-elasticsearch-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port, self._transport_port = _free_port(), _free_port()
@@ -118,6 +123,8 @@ class ElasticsearchServer:
         }
         lines = [f"{name}: {value}\n" for name, value in settings.items()]
         (configuration / "elasticsearch.yml").write_text("".join(lines))
+        for name, text in self._files.items():
+            (configuration / name).write_text(text)
         if os.geteuid() == 0:
             for path in (self._folder, *self._folder.rglob("*")):
                 shutil.chown(path, _OTHER_USER)
@@ -129,6 +136,10 @@ class ElasticsearchServer:
             try:
                 with urllib.request.urlopen(asked, timeout=5):  # noqa: S310 — our own address
                     return
+            except HTTPError as error:
+                if error.code == _UNAUTHORISED:  # it is up, and asks who we are
+                    return
+                self._fail_if_over(until)
             except OSError:
                 self._fail_if_over(until)
             time.sleep(0.2)
