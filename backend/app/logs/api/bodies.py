@@ -85,6 +85,7 @@ def fields_body(listed: FieldList) -> Body:
             for name, field in zip(_names(listed.fields), listed.fields, strict=True)
         ],
         "total": listed.total,
+        **_incomplete(listed),
     }
 
 
@@ -110,7 +111,16 @@ def values_body(listed: ValueList) -> Body:
         "other": listed.other,
         "missing": listed.missing,
         "distinct": listed.distinct,
+        **_incomplete(listed),
     }
+
+
+def _incomplete(listed: FieldList | ValueList) -> Body:
+    """Why a list is not of all records, where it is not."""
+    body: Body = {"timed_out": True} if listed.timed_out else {}
+    if listed.skipped:
+        body["skipped"] = listed.skipped
+    return body
 
 
 def neighbours_body(found: Neighbours) -> Body:

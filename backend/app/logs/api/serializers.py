@@ -50,15 +50,24 @@ def _record() -> dict[str, s.Field[Any, Any, Any, Any]]:
     }
 
 
+def _skipped() -> s.Field[Any, Any, Any, Any]:
+    return s.ListField(
+        child=s.CharField(),
+        required=False,
+        help_text="Partitions that could not be read; the answer is without them.",
+    )
+
+
+def _incomplete() -> dict[str, s.Field[Any, Any, Any, Any]]:
+    """Only in an answer that is not of all records."""
+    return {"timed_out": s.BooleanField(required=False), "skipped": _skipped()}
+
+
 def _answer() -> dict[str, s.Field[Any, Any, Any, Any]]:
     return {
         "took_ms": s.IntegerField(),
         "timed_out": s.BooleanField(),
-        "skipped": s.ListField(
-            child=s.CharField(),
-            required=False,
-            help_text="Partitions that could not be read; the answer is without them.",
-        ),
+        "skipped": _skipped(),
         "range": RANGE,
     }
 
@@ -191,6 +200,7 @@ FIELDS: s.Serializer[None] = inline_serializer(
             many=True,
         ),
         "total": s.IntegerField(),
+        **_incomplete(),
     },
 )
 VALUES: s.Serializer[None] = inline_serializer(
@@ -202,6 +212,7 @@ VALUES: s.Serializer[None] = inline_serializer(
         "other": s.IntegerField(help_text="Records with none but other values."),
         "missing": s.IntegerField(help_text="Records without the field."),
         "distinct": s.IntegerField(),
+        **_incomplete(),
     },
 )
 NEIGHBOURS: s.Serializer[None] = inline_serializer(
