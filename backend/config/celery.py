@@ -49,8 +49,6 @@ app.autodiscover_tasks()
 
 IS_EMBEDDED = str(settings.CELERY_BROKER_URL).startswith("filesystem:")
 if IS_EMBEDDED:
-    # Remote control fans out over files that nobody would read.
-    app.conf.worker_enable_remote_control = False
     app.conf.broker_transport_options = {
         **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
         "polling_interval": POLL_SECONDS,
@@ -62,6 +60,8 @@ if settings.REDIS is not None and settings.CELERY_BROKER_URL == BROKER:
 app.conf.update(
     beat_schedule=schedule(settings.LOG_STORE),
     beat_scheduler=SCHEDULER,
+    # Nobody uses it here, and whoever reaches the broker could end workers by it.
+    worker_enable_remote_control=False,
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue=DEFAULT,
     task_routes=ROUTES,
