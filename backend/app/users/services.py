@@ -19,6 +19,7 @@ from app.core.db import run_atomic
 from app.core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from app.core.scope import Actor, ActorKind, Scope
 from app.users.credentials import SHOWN_PREFIX_LENGTH, hash_of_key, new_api_key
+from app.users.login_throttle import begin_attempt, forget_failures
 from app.users.models import ApiKey, RefreshToken, User
 from app.users.organisations import found_organisation
 from app.users.roles import permissions_of_role, permissions_of_scopes
@@ -136,8 +137,11 @@ def change_password(user_id: UUID, *, session: UUID, old: str, new: str) -> None
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise NotFound("there is no such user")
+    # Whoever found somebody's token must not find out the password too.
+    begin_attempt(str(user_id))
     if not user.check_password(old):
         raise _wrong("old_password", "password_incorrect", "the old password is not right")
+    forget_failures(str(user_id))
     _check_password(new, user, field="new_password")
     known_hash = user.password
     user.set_password(new)

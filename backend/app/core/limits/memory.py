@@ -92,7 +92,9 @@ class MemoryLimiter:
         state = self._states.pop(key, None)
         match charge.limit:
             case Rate(most=most):
-                times = deque(state if isinstance(state, deque) else (), maxlen=most)
+                times = state if isinstance(state, deque) else deque[int]()
+                if times.maxlen != most:
+                    times = deque(times, maxlen=most)
                 times.append(now_us)
                 self._states[key] = times
             case Flow() as flow:

@@ -223,6 +223,20 @@ def test_a_password_change_that_is_wrong_changes_nothing(
     assert signed_in.status_code == 200
 
 
+def test_whoever_holds_a_token_cannot_guess_the_password_by_changing_it(
+    alice: Person, anonymous: APIClient
+) -> None:
+    change = {"new_password": OTHER, "new_password2": OTHER}
+    for number in range(10):
+        guessed = alice.client.post(CHANGE, {"old_password": f"guess {number}", **change})
+        assert guessed.status_code == 400
+    refused = alice.client.post(CHANGE, {"old_password": PASSWORD, **change})
+    assert (refused.status_code, refused.json()["code"]) == (429, "sign_in_throttled")
+    # Both ways of guessing count together.
+    signed_in = anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD})
+    assert signed_in.status_code == 429
+
+
 def test_no_password_or_hash_is_ever_audited(alice: Person) -> None:
     alice.client.post(
         CHANGE, {"old_password": PASSWORD, "new_password": OTHER, "new_password2": OTHER}
