@@ -15,6 +15,7 @@ from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
 from app.ingest.exclusive import IntakeMark
 from app.ingest.intake import JournalWriter, ShippedNumber
+from app.ingest.last_known import LastKnown
 from app.ingest.stored_names import StoredNames
 from app.ingest.through import StoreThrough
 from app.journal import process as journal_process
@@ -38,7 +39,7 @@ def open_keeper() -> None:
             settings.LOG_STORE_LOCATION,
             places=known_places(held_seconds=settings.PLACES_HELD_SECONDS),
         ),
-        stream_directory(),
+        LastKnown(stream_directory(), SYSTEM_CLOCK),
         observers=observers(),
         # Elsewhere a shipper does.
         maintains="intake" in settings.WEB_PARTS,
