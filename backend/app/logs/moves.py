@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.core.scope import Scope
-from app.logstore.moving import BATCH_RECORDS, Removal, Stock
+from app.logstore.moving import BATCH_RECORDS, Numbers, Removal, Stock
 from app.logstore.partitions import Home, period_bounds
 from app.logstore.places import LEAD_NS, OWN, Assignment, Places, is_shared
 from app.streams.known_places import READERS_FRESH_SECONDS
@@ -31,6 +31,9 @@ COPYING, EMPTYING, DONE = "copying", "emptying", "done"
 # A request that was sent before its sender learned of a move is answered by then, or never.
 _REQUEST_SECONDS = 60.0
 _SEARCH_SECONDS = 20.0
+# A store may show records a little later than others with higher numbers: so many are looked at
+# again.
+_IN_DISORDER = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +88,26 @@ class Mover:
             if not _has_ended(home, now_ns):
                 self.progress.say(f"{home.name} is still written to: move it when it is over")
         moves = self._begun(TO_OWN, [home for home in shared if _has_ended(home, now_ns)])
-        began = time.monotonic()
-        copying = [
-            (move, self._removal(stock, move.home, stock, self._own(move.home)))
-            for move in moves
-            if move.phase == COPYING
-        ]
+        removals = {
+            move: self._removal(stock, move.home, stock, self._own(move.home)) for move in moves
+        }
+        copying = [move for move in moves if move.phase == COPYING]
         emptying = [move for move in moves if move.phase == EMPTYING]
+        began = time.monotonic()
         if copying:
             self._wait(patience.readers_seconds, "every search has learned of the move")
-        for move, removal in copying:
-            self._count(f"copying {move.home.name}", removal, removal.copy(mark=move.mark))
+        copied = {move: self._copied(move, removals[move], above=-1) for move in copying}
         if copying:
             left = began + patience.writers_seconds - time.monotonic()
             self._wait(left, "every shipper has learned of the move")
-        for move, removal in copying:
-            steps = removal.catch_up(mark=move.mark)
-            self._count(f"comparing {move.home.name}", removal, steps)
-            emptying.append(self._verified(TO_OWN, move, removal))
+        for move in copying:
+            through = self._copied(move, removals[move], above=copied[move] - _IN_DISORDER)
+            found = self._verified(TO_OWN, replace(move, through=through), removals[move])
+            emptying.append(found)
+            removals[found] = removals[move]
         if emptying:
             self._wait(patience.readers_seconds, "every search looks at the new place")
-        return sum(
-            self._empty(TO_OWN, move, self._removal(stock, move.home, stock, self._own(move.home)))
-            for move in emptying
-        )
+        return sum(self._empty(TO_OWN, move, removals[move]) for move in emptying)
 
     def between(self, route: str, source: Stock, target: Stock) -> int:
         """From one store to another, to where the organisation's records belong there; how many."""
@@ -118,10 +117,17 @@ class Mover:
             removal = self._removal(source, begun.home, target, self._belonging(places, begun.home))
             move = begun
             if move.phase == COPYING:
-                self._count(f"copying {move.home.name}", removal, removal.copy())
-                move = self._verified(route, move, removal)
+                through = self._copied(move, removal, above=-1)
+                move = self._verified(route, replace(move, through=through), removal)
             moved += self._empty(route, move, removal)
         return moved
+
+    def _copied(self, move: Move, removal: Removal, *, above: int) -> int:
+        """Copies what came in after a number; the number of the last one."""
+        numbers = Numbers(above, removal.highest())
+        mark = move.mark if removal.source is removal.target else ""
+        self._count("copying", removal, numbers, removal.copy(numbers, mark=mark))
+        return numbers.through
 
     def _begun(self, route: str, homes: Iterable[Home]) -> list[Move]:
         """The moves of these partitions, and those that were cut off."""
@@ -130,7 +136,7 @@ class Mover:
 
     def _verified(self, route: str, move: Move, removal: Removal) -> Move:
         """Counts and compares; from then on the copies count."""
-        tally = removal.verify()
+        tally = removal.verify(Numbers(through=move.through))
         there = removal.target.count(self.scope.org_id, removal.new_home)
         self.progress.say(
             f"{move.home.name}: {tally.records} records, all found in {removal.new_home.name}, which"
@@ -140,17 +146,18 @@ class Mover:
         return advance_move(self.scope, route, found, to=EMPTYING)
 
     def _empty(self, route: str, move: Move, removal: Removal) -> int:
-        removed = self._count(f"emptying {move.home.name}", removal, removal.empty())
+        numbers = Numbers(through=move.through)
+        removed = self._count("emptying", removal, numbers, removal.empty(numbers))
         advance_move(self.scope, route, move, to=DONE)
         left = removal.source.count(self.scope.org_id, move.home)
         if left:
             self.progress.say(f"{move.home.name}: {left} records came in late: move them as well")
         return removed
 
-    def _count(self, label: str, removal: Removal, steps: Iterable[int]) -> int:
+    def _count(self, doing: str, removal: Removal, numbers: Numbers, steps: Iterable[int]) -> int:
         done = 0
-        total = removal.source.count(self.scope.org_id, removal.home)
-        with self.progress.bar(label, total) as move_by:
+        total = removal.source.count(self.scope.org_id, removal.home, numbers)
+        with self.progress.bar(f"{doing} {removal.home.name}", total) as move_by:
             for step in steps:
                 done += step
                 move_by(step)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -22,29 +22,45 @@ from app.logstore.types import RoutedRecord, StoredRecord
 
 BATCH_RECORDS = 2_000
 _DIGEST_BYTES = 16
-# Copied again so often, where records still come in, before that is said.
-_ROUNDS = 5
 
 Batch = list[RoutedRecord]
+Check = Callable[[Batch], Batch]
+
+
+class Numbers(NamedTuple):
+    """Records by the order in which a store took them in: `above` < number ≤ `through`."""
+
+    above: int = -1
+    through: int = 2**63 - 1
+
+
+ALL = Numbers()
 
 
 class Stock(Protocol):
     """A store as whoever moves records sees it: partition by partition, hidden streams included.
 
-    For one thread. `Unavailable` when the store is away; then the same may be tried again.
+    For one thread. `Unavailable` when the store is away; then the same may be tried again. A store
+    that takes nothing in while records are moved need not tell numbers apart.
     """
 
     def homes(self, org_id: OrgId) -> list[Home]:
         """The partitions that have records of the organisation, in order of their names."""
         ...
 
-    def count(self, org_id: OrgId, home: Home) -> int:
+    def count(self, org_id: OrgId, home: Home, numbers: Numbers = ALL) -> int:
         """How many records of the organisation are in a partition, as the store counts them."""
         ...
 
-    def batches(self, org_id: OrgId, home: Home, size: int) -> Iterator[Batch]:
-        """All its records in a partition, each once, as they were appended; but for `first_wins`,
-        which no store keeps."""
+    def highest(self, org_id: OrgId, home: Home) -> int:
+        """The number of the last record that came in; what comes later has higher ones."""
+        ...
+
+    def batches(
+        self, org_id: OrgId, home: Home, size: int, numbers: Numbers = ALL
+    ) -> Iterator[Batch]:
+        """Its records in a partition, each once, as they were appended; but for `first_wins`, which
+        no store keeps."""
         ...
 
     def missing(self, home: Home, records: Sequence[RoutedRecord]) -> Batch:
@@ -60,7 +76,7 @@ class Stock(Protocol):
         ...
 
     def remove(
-        self, org_id: OrgId, home: Home, size: int, is_elsewhere: Callable[[Batch], Batch]
+        self, org_id: OrgId, home: Home, numbers: Numbers, is_elsewhere: Check, size: int
     ) -> Iterator[int]:
         """Removes the organisation's records from a partition, in steps, saying how many each was.
         `is_elsewhere` gets every batch first and answers with those that may go."""
@@ -145,33 +161,23 @@ class Removal:
     new_home: Home
     batch_records: int = BATCH_RECORDS
 
-    def copy(self, *, mark: str = "") -> Iterator[int]:
+    def highest(self) -> int:
+        """The number of the last record that came in."""
+        return self.source.highest(self.org_id, self.home)
+
+    def copy(self, numbers: Numbers = ALL, *, mark: str = "") -> Iterator[int]:
         """Puts what is missing at the new place; says after each batch how many records it was."""
-        for batch in self.source.batches(self.org_id, self.home, self.batch_records):
+        for batch in self.source.batches(self.org_id, self.home, self.batch_records, numbers):
             self.target.put(self.new_home, batch, mark=mark)
             yield len(batch)
         self.target.settle(self.new_home)
 
-    def catch_up(self, *, mark: str = "") -> Iterator[int]:
-        """Copies until nothing comes in any more."""
-        for _ in range(_ROUNDS):
-            came = 0
-            for batch in self.source.batches(self.org_id, self.home, self.batch_records):
-                missing = self.target.missing(self.new_home, batch)
-                self.target.put(self.new_home, missing, mark=mark)
-                came += len(missing)
-                yield len(batch)
-            self.target.settle(self.new_home)
-            if not came:
-                return
-        raise Conflict(f"{self.home.name} still takes in records: try again later")
-
-    def verify(self) -> Tally:
+    def verify(self, numbers: Numbers = ALL) -> Tally:
         """The tally of the records, each found at its new place. `Conflict` when one is not, or
         when the source counts another number; nothing is removed then."""
-        expected = self.source.count(self.org_id, self.home)
+        expected = self.source.count(self.org_id, self.home, numbers)
         tally = Tally()
-        for batch in self.source.batches(self.org_id, self.home, self.batch_records):
+        for batch in self.source.batches(self.org_id, self.home, self.batch_records, numbers):
             missing = self.target.missing(self.new_home, batch)
             if missing:
                 raise Conflict(
@@ -186,11 +192,11 @@ class Removal:
             )
         return tally
 
-    def empty(self) -> Iterator[int]:
+    def empty(self, numbers: Numbers = ALL) -> Iterator[int]:
         """Removes the originals that are found at their new place, and no other."""
 
         def found(batch: Batch) -> Batch:
             missing = {fingerprint(one) for one in self.target.missing(self.new_home, batch)}
             return [one for one in batch if fingerprint(one) not in missing]
 
-        return self.source.remove(self.org_id, self.home, self.batch_records, found)
+        return self.source.remove(self.org_id, self.home, numbers, found, self.batch_records)

@@ -96,16 +96,23 @@ def all_shared(_org_id: OrgId) -> Places:
     return _SHARED
 
 
+class Emptied(NamedTuple):
+    """A shared partition whose records, as far as they have numbers up to this one, have been
+    copied and are being removed. What came in later has higher numbers."""
+
+    home: Home
+    through: int
+
+
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """What questions of an organisation leave out while its records are being moved.
 
-    `marks`: copies that carry one of these, because the originals are still there. `emptied`:
-    shared partitions whose records have all been copied, and are being removed.
+    `marks`: copies that carry one of these, because the originals are still there.
     """
 
     marks: tuple[str, ...] = ()
-    emptied: tuple[Home, ...] = ()
+    emptied: tuple[Emptied, ...] = ()
 
 
 # Asked for every question, so it remembers; `Unavailable` when it cannot tell.

@@ -104,6 +104,7 @@ class RecordMove(TenantModel):
     phase = models.CharField(max_length=8, choices=Phase.choices, default=Phase.COPYING)
     run = models.PositiveIntegerField(default=1)
     records = models.BigIntegerField(default=0)
+    through = models.BigIntegerField(default=0)
     digest = models.CharField(max_length=32, blank=True)
     changed_at = models.DateTimeField(default=utc_now)
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from app.core.ids import OrgId
 from app.core.scope import Scope, system_scope
 from app.logstore.partitions import Home
-from app.logstore.places import Assignment, Hidden, Places
+from app.logstore.places import Assignment, Emptied, Hidden, Places
 from app.logstore.schema import retention_class
 from app.logstore.types import DEFAULT_STREAM, RETENTION_CLASSES
 from app.streams.models import Phase, Placement, RecordMove, Stream
@@ -42,12 +42,14 @@ def stream_target(org_id: OrgId, name: str) -> StreamTarget | None:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How far one partition's move is. `mark` is carried by the copies of this run."""
+    """How far one partition's move is. `mark` is carried by the copies of this run; `through` is the
+    highest number of a record that was copied."""
 
     home: Home
     phase: str
     mark: str
     records: int
+    through: int
     digest: str
 
 
@@ -60,7 +62,7 @@ def list_moves(scope: Scope, route: str) -> list[Move]:
 def move_of(row: RecordMove) -> Move:
     """The facts of a row."""
     home = Home(row.retention_class, row.pool, row.period)
-    return Move(home, row.phase, f"{row.id.hex}-{row.run}", row.records, row.digest)
+    return Move(home, row.phase, f"{row.id.hex}-{row.run}", row.records, row.through, row.digest)
 
 
 def organisations_that_moved() -> set[OrgId]:
@@ -93,7 +95,7 @@ def everybodys_places() -> dict[OrgId, Places]:
 
 def everybodys_hidden() -> dict[OrgId, Hidden]:
     """What is hidden because it is being moved, for every organisation that has some."""
-    found: defaultdict[OrgId, tuple[list[str], list[Home]]] = defaultdict(lambda: ([], []))
+    found: defaultdict[OrgId, tuple[list[str], list[Emptied]]] = defaultdict(lambda: ([], []))
     unfinished = RecordMove.objects.of_everybody().filter(phase__in=[Phase.COPYING, Phase.EMPTYING])
     for row in unfinished:
         if row.route == TO_OWN:
@@ -102,7 +104,7 @@ def everybodys_hidden() -> dict[OrgId, Hidden]:
             if move.phase == Phase.COPYING:
                 marks.append(move.mark)
             elif move.phase == Phase.EMPTYING:
-                emptied.append(move.home)
+                emptied.append(Emptied(move.home, move.through))
     return {
         org_id: Hidden(tuple(marks), tuple(emptied))
         for org_id, (marks, emptied) in found.items()

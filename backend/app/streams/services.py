@@ -108,7 +108,12 @@ def advance_move(scope: Scope, route: str, move: Move, *, to: str) -> Move:
             pool=home.pool,
             period=home.period,
         )
-        changes = {"phase": to, "records": move.records, "digest": move.digest}
+        changes = {
+            "phase": to,
+            "records": move.records,
+            "through": move.through,
+            "digest": move.digest,
+        }
         if rows.filter(phase=move.phase).update(**changes, changed_at=utc_now()) != 1:
             raise Conflict(f"somebody else moves {home.name}")
         if to == Phase.DONE:

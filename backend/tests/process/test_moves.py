@@ -16,6 +16,7 @@ import pytest
 from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.elastic.stock import ElasticStock
+from app.logstore.moving import ALL
 from app.logstore.partitions import period_of
 from app.logstore.types import NS_PER_DAY
 from app.streams.known_places import READERS_FRESH_SECONDS
@@ -156,7 +157,7 @@ def _received_two_weeks_ago(location: str) -> None:
                 period = period_of(home.retention_class, earlier[0].observed_ns)
                 stock.put(home._replace(period=period), earlier)
                 stock.settle(home._replace(period=period))
-            assert sum(stock.remove(org_id, home, 1_000, lambda batch: batch))
+            assert sum(stock.remove(org_id, home, ALL, lambda batch: batch, 1_000))
     stock.close()
     cluster.close()
 

@@ -40,8 +40,9 @@ def without_hidden(query: Query, hidden: Hidden, prefix: str) -> Query:
     left_out: list[Query] = []
     if hidden.marks:
         left_out.append({"terms": {"mark": list(hidden.marks)}})
-    if hidden.emptied:
-        left_out.append({"terms": {"_index": [index_of(prefix, one) for one in hidden.emptied]}})
+    for home, through in hidden.emptied:
+        known = [{"term": {"_index": index_of(prefix, home)}}, within("_seq_no", None, through + 1)]
+        left_out.append({"bool": {"filter": known}})
     return {"bool": {"filter": [query], "must_not": left_out}} if left_out else query
 
 

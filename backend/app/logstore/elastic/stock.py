@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,10 @@ from app.logstore.elastic.documents import documents_of
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.mapping import PROPERTIES
 from app.logstore.elastic.names import home_of_index, index_of
-from app.logstore.elastic.questions import whole_organisation
+from app.logstore.elastic.questions import Query, whole_organisation, within
 from app.logstore.elastic.sending import BatchSize, Fate, Item, send
 from app.logstore.elastic.shelf import Shelf
-from app.logstore.moving import Batch, fingerprint, routed
+from app.logstore.moving import ALL, Batch, Check, Numbers, fingerprint, routed
 from app.logstore.partitions import Home
 from app.logstore.places import all_shared
 from app.logstore.types import Position, RoutedRecord
@@ -27,7 +27,7 @@ from app.logstore.types import Position, RoutedRecord
 _KEEP_ALIVE = "10m"
 _PATIENCE_SECONDS = 60.0
 _NO_JOURNAL = Position("", 0)
-_ALL: Any = {"match_all": {}}
+_ALL: Query = {"match_all": {}}
 _GONE = (200, 404)
 
 
@@ -53,17 +53,32 @@ class ElasticStock:
                 found.append(home)
         return sorted(found)
 
-    def count(self, org_id: OrgId, home: Home) -> int:
+    def count(self, org_id: OrgId, home: Home, numbers: Numbers = ALL) -> int:
         """See `Stock`."""
         index = self._index(home)
         self._refresh(index)
-        body = {"query": whole_organisation(org_id, _ALL)}
+        body = {"query": whole_organisation(org_id, _of(numbers))}
         answer = self._cluster.call("POST", f"/{index}/_count", body=body, params=_IF_THERE)
         return int(answer["count"])
 
-    def batches(self, org_id: OrgId, home: Home, size: int) -> Iterator[Batch]:
+    def highest(self, org_id: OrgId, home: Home) -> int:
+        """See `Stock`. A partition is one shard, which numbers its changes."""
+        index = self._index(home)
+        self._refresh(index)
+        body = {
+            "query": whole_organisation(org_id, _ALL),
+            "size": 1,
+            "sort": [{"_seq_no": "desc"}],
+            "_source": False,
+        }
+        hits = self._search(index, body)["hits"]["hits"]
+        return int(hits[0]["sort"][0]) if hits else 0
+
+    def batches(
+        self, org_id: OrgId, home: Home, size: int, numbers: Numbers = ALL
+    ) -> Iterator[Batch]:
         """See `Stock`."""
-        for hits in self._pages(org_id, home, size):
+        for hits in self._pages(org_id, home, size, numbers):
             yield [_record(org_id, home, hit["_source"]) for hit in hits]
 
     def missing(self, home: Home, records: Sequence[RoutedRecord]) -> Batch:
@@ -93,10 +108,10 @@ class ElasticStock:
         self._refresh(self._index(home))
 
     def remove(
-        self, org_id: OrgId, home: Home, size: int, is_elsewhere: Callable[[Batch], Batch]
+        self, org_id: OrgId, home: Home, numbers: Numbers, is_elsewhere: Check, size: int
     ) -> Iterator[int]:
         """See `Stock`."""
-        for hits in self._pages(org_id, home, size):
+        for hits in self._pages(org_id, home, size, numbers):
             by_key = {hit["_id"]: _record(org_id, home, hit["_source"]) for hit in hits}
             may_go = {fingerprint(one) for one in is_elsewhere(list(by_key.values()))}
             keys = [key for key, one in by_key.items() if fingerprint(one) in may_go]
@@ -108,7 +123,9 @@ class ElasticStock:
         """See `Stock`."""
         self._cluster.close()
 
-    def _pages(self, org_id: OrgId, home: Home, size: int) -> Iterator[list[Answer]]:
+    def _pages(
+        self, org_id: OrgId, home: Home, size: int, numbers: Numbers
+    ) -> Iterator[list[Answer]]:
         """The documents of the organisation as they are now, whatever is changed meanwhile."""
         index = self._index(home)
         self._refresh(index)
@@ -120,7 +137,7 @@ class ElasticStock:
             return
         point = moment["id"]
         body: dict[str, Any] = {
-            "query": whole_organisation(org_id, _ALL),
+            "query": whole_organisation(org_id, _of(numbers)),
             "size": size,
             "sort": ["_shard_doc"],
             "track_total_hits": False,
@@ -223,6 +240,10 @@ class ElasticStock:
 
 
 _IF_THERE = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+
+
+def _of(numbers: Numbers) -> Query:
+    return _ALL if numbers == ALL else within("_seq_no", numbers.above + 1, numbers.through + 1)
 
 
 def _record(org_id: OrgId, home: Home, source: dict[str, Any]) -> RoutedRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
@@ -33,7 +33,7 @@ from app.logstore.embedded.shelf import (
 from app.logstore.embedded.source import BlockCache, Damaged
 from app.logstore.embedded.writing import PartitionWriter
 from app.logstore.interface import no_fault
-from app.logstore.moving import Batch, fingerprint, routed
+from app.logstore.moving import ALL, Batch, Check, Numbers, fingerprint, routed
 from app.logstore.partitions import Home
 from app.logstore.types import Position, RoutedRecord
 
@@ -68,7 +68,7 @@ class EmbeddedStock:
         """See `Stock`."""
         return sorted(one for one in homes_in(self._location) if self.count(org_id, one))
 
-    def count(self, org_id: OrgId, home: Home) -> int:
+    def count(self, org_id: OrgId, home: Home, _numbers: Numbers = ALL) -> int:
         """See `Stock`."""
         snapshot = self._snapshot(home)
         if snapshot is None:
@@ -76,7 +76,13 @@ class EmbeddedStock:
         with told_apart(home.name):
             return snapshot.count(whole_organisation(org_id))
 
-    def batches(self, org_id: OrgId, home: Home, size: int) -> Iterator[Batch]:
+    def highest(self, _org_id: OrgId, _home: Home) -> int:
+        """See `Stock`: nothing comes in."""
+        return 0
+
+    def batches(
+        self, org_id: OrgId, home: Home, size: int, _numbers: Numbers = ALL
+    ) -> Iterator[Batch]:
         """See `Stock`."""
         snapshot = self._snapshot(home)
         if snapshot is None:
@@ -116,7 +122,7 @@ class EmbeddedStock:
             writer.close()
 
     def remove(
-        self, org_id: OrgId, home: Home, size: int, is_elsewhere: Callable[[Batch], Batch]
+        self, org_id: OrgId, home: Home, _numbers: Numbers, is_elsewhere: Check, size: int
     ) -> Iterator[int]:
         """See `Stock`. All or nothing: one that must not go keeps them all."""
         for batch in self.batches(org_id, home, size):

@@ -17,7 +17,7 @@ from app.core.errors import Broken, Conflict, Invalid, Unavailable
 from app.core.scope import system_scope
 from app.logstore.embedded.writer import EmbeddedWriter
 from app.logstore.partitions import Home, expires_ns, period_bounds, period_of
-from app.logstore.places import LEAD_NS, OWN, Assignment, Hidden, Places
+from app.logstore.places import LEAD_NS, OWN, Assignment, Emptied, Hidden, Places
 from app.logstore.types import RETENTION_CLASSES, Position
 from app.streams.engine import placing
 from app.streams.known_places import Known, known_places
@@ -126,9 +126,9 @@ def test_a_move_hides_copies_and_then_originals(alice: Person, charlie: Person) 
     assert everybodys_hidden() == {alice.org_id: Hidden(marks=(move.mark,))}
     assert everybodys_places() == {alice.org_id: Places(moved=frozenset([HOME]))}
     emptying = advance_move(
-        alice.scope, TO_OWN, replace(move, records=3, digest="d"), to="emptying"
+        alice.scope, TO_OWN, replace(move, records=3, through=7, digest="d"), to="emptying"
     )
-    assert everybodys_hidden() == {alice.org_id: Hidden(emptied=(HOME,))}
+    assert everybodys_hidden() == {alice.org_id: Hidden(emptied=(Emptied(HOME, 7),))}
     assert list_moves(alice.scope, TO_OWN) == [emptying]
     done = advance_move(alice.scope, TO_OWN, emptying, to="done")
     assert everybodys_hidden() == {}

@@ -20,7 +20,7 @@ from app.logstore.embedded.shelf import (
 )
 from app.logstore.embedded.stock import EmbeddedStock
 from app.logstore.embedded.writer import EmbeddedWriter
-from app.logstore.moving import Removal, Tally
+from app.logstore.moving import ALL, Removal, Tally
 from app.logstore.partitions import Home, period_of
 from app.logstore.types import QUARANTINE_STREAM, Position, RoutedRecord, SearchPlan, StoredRecord
 from app.query.fields import field_named
@@ -92,7 +92,7 @@ def test_one_organisation_leaves_and_the_other_notices_nothing(
     tally = Tally()
     for batch in stock.batches(GLOBEX, POOL, 50):
         tally = tally.add(batch)
-    assert sum(stock.remove(ACME, POOL, 25, lambda batch: batch)) == OURS + 2
+    assert sum(stock.remove(ACME, POOL, ALL, lambda batch: batch, 25)) == OURS + 2
     assert found(tmp_path, ALICE) == []
     assert found(tmp_path, CHARLIE) == theirs
     after = Tally()
@@ -119,17 +119,17 @@ def test_a_partition_of_one_organisation_goes_as_a_whole(
     tmp_path: Path, stock: EmbeddedStock
 ) -> None:
     fill(tmp_path, a_record("only"))
-    assert sum(stock.remove(ACME, POOL, 10, lambda batch: batch)) == 1
+    assert sum(stock.remove(ACME, POOL, ALL, lambda batch: batch, 10)) == 1
     assert not directory_of(tmp_path, POOL).exists()
     assert list((tmp_path / POOL.group).iterdir()) == []
     assert stock.homes(ACME) == []
-    assert list(stock.remove(ACME, POOL, 10, lambda batch: batch)) == []
+    assert list(stock.remove(ACME, POOL, ALL, lambda batch: batch, 10)) == []
 
 
 def test_one_record_that_must_stay_keeps_all(tmp_path: Path, stock: EmbeddedStock) -> None:
     fill(tmp_path, *mixed())
     with pytest.raises(Conflict, match="none was removed"):
-        list(stock.remove(ACME, POOL, 25, lambda batch: batch[1:]))
+        list(stock.remove(ACME, POOL, ALL, lambda batch: batch[1:], 25))
     assert stock.count(ACME, POOL) == OURS + 2
 
 
