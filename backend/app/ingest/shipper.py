@@ -23,7 +23,7 @@ from app.ingest.observers import ObserverLane
 from app.ingest.prefetch import Prefetch, Prepared
 from app.ingest.quarantine import quarantined
 from app.journal.journal import Journal
-from app.journal.status import ShipperStatus, write_status
+from app.journal.status import HOLDING_BACK, ShipperStatus, write_status
 from app.logstore.interface import FaultPoint, LogWriter, Observer, no_fault
 from app.logstore.types import NS_PER_SECOND, AppendReport, Position, RoutedRecord
 
@@ -228,8 +228,11 @@ class Shipper:
         self._held = None if held is None else held.number
         self._trim(self._committed if held is None else min(self._committed, held.number - 1))
         metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
-        state = "running" if held is None else "holding back"
+        state = "running" if held is None else HOLDING_BACK
         self._status = replace(self._status, state=state, last_commit_ns=self._clock.now_ns())
+        if held is not None:
+            # What waits where, and since when: nobody else knows.
+            self._say(state=state, error=self._writer.health().detail)
 
     def _trim(self, through: int) -> None:
         if through <= self._trimmed:

@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 FILE_NAME = "shipper.json"
+HOLDING_BACK = "holding back"
 
 
 @dataclass(frozen=True, slots=True)

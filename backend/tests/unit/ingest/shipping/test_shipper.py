@@ -29,6 +29,7 @@ from app.logstore.types import (
     RoutedRecord,
     SearchPlan,
     StoredRecord,
+    StoreHealth,
     TimeRange,
 )
 from app.query.filters import Everything
@@ -292,6 +293,9 @@ def test_what_the_store_holds_back_stays_in_the_journal_and_the_rest_goes_on(
         journal.append([batch(b'{"message":"4"}')])
         until(lambda: sorted(messages(store)) == ["1", "3", "4"])
         until(lambda: journal.state().shipped_number == 1)
+        status = read_status(journal.directory)
+        assert status is not None
+        assert status.last_error == "1 records wait"
         commits = store.commits
         until(lambda: store.commits > commits + 1)
         assert journal.state().entries == 3
@@ -389,6 +393,10 @@ class HoldingStore(MemoryStore):
         self._back += [(position, record) for record in held]
         super().append([one for one in records if one not in held], position=position)
         return AppendReport(stored=len(records), repeated=0)
+
+    @override
+    def health(self) -> StoreHealth:
+        return StoreHealth("degraded", "memory", detail=f"{len(self._back)} records wait")
 
     @override
     def commit(self) -> Position | None:
