@@ -200,7 +200,8 @@ def parts_of(options: Options, url: str, listener: socket.socket) -> tuple[Part,
     web = Part("web", ("config.serve", str(descriptor)), inherited=(descriptor,))
     shipper = Part("shipper", ("manage.py", "shipper"))
     jobs = _shared_workers() if _has_shared_broker() else (_embedded_worker(),)
-    parts: tuple[Part, ...] = (web, shipper, *jobs)
+    has_journal = Env(os.environ).text("JOURNAL_MODE", "local") == "local"
+    parts: tuple[Part, ...] = (web, *([shipper] if has_journal else []), *jobs)
     if options.is_demo:
         state = options.data_dir / "secrets" / "demo.json"
         parts = (*parts, Part("demo", ("app.cli", "--url", url, "demo", "--state", str(state))))

@@ -2,7 +2,7 @@
 # Starts one process of ELK Vision and becomes it, so that signals reach it.
 # Usage: entrypoint.sh [web|ingest|shipper|worker|beat [options…]] | [command…]   (default: web)
 # Switches, each 1 or 0:
-#   WAIT_FOR_DATABASE  wait for the config database, DATABASE_WAIT_SECONDS (60) at most; default 1 for web, ingest, worker
+#   WAIT_FOR_DATABASE  wait for the config database, DATABASE_WAIT_SECONDS (60) at most; default 1 for web, worker
 #   RUN_MIGRATIONS     migrate it, one at a time however many start at once; default 1 for web
 #   COLLECT_STATIC     copy static files to STATIC_ROOT; default 1 for web when STATIC_ROOT is set
 # Read by what is started: HOST, PORT, WEB_CONCURRENCY, … (docs/operations.md). PYTHON, BACKEND_DIR: where things are.
@@ -25,7 +25,7 @@ role="${1:-web}"
 waits=0 migrates=0 collects=0
 case "$role" in
   web) waits=1 migrates=1; [ -z "${STATIC_ROOT:-}${STATIC_ROOT_FILE:-}" ] || collects=1 ;;
-  ingest|worker) waits=1 ;;
+  worker) waits=1 ;;
 esac
 # Every switch is read before anything is done.
 is_on WAIT_FOR_DATABASE "${WAIT_FOR_DATABASE:-$waits}" && waits=1 || waits=0

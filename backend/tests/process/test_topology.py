@@ -16,6 +16,7 @@ from tests.process.programs import (
     GUNICORN,
     Program,
     WebProgram,
+    answers,
     environment_of,
     manage,
     wait_until,
@@ -124,3 +125,46 @@ def test_workers_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
         assert alive == []
     finally:
         api.close()
+
+
+@pytest.mark.parametrize(
+    ("parts", "mode", "is_ready"),
+    [("api", "through", False), ("intake", "local", True), ("intake", "through", False)],
+)
+def test_a_process_starts_and_answers_while_everything_is_away(
+    tmp_path: Path, parts: str, mode: str, *, is_ready: bool
+) -> None:
+    nowhere = {"MONGO_HOST": "127.0.0.1", "REDIS_HOST": "127.0.0.1", "MONGO_CONNECT_TIMEOUT": "1"}
+    ports = {"MONGO_PORT": "1", "REDIS_PORT": "1", "ELASTICSEARCH_HOSTS": "http://127.0.0.1:1"}
+    environment = environment_of(
+        tmp_path, WEB_PARTS=parts, JOURNAL_MODE=mode, SHUTDOWN_DELAY_SECONDS="0", **nowhere, **ports
+    )
+    web = WebProgram(GUNICORN, {**environment, "WEB_CONCURRENCY": "1"})
+    try:
+        web.start()
+        web.wait_until_answering()
+        assert answers(web.url, "/health/ready/") is is_ready
+        path = "/api/v1/logs/search/" if parts == "api" else "/api/v1/logs/"
+        asked = httpx.request(
+            "GET" if parts == "api" else "POST",
+            f"{web.url}{path}",
+            headers={"Authorization": "ApiKey elkv_nobody"},
+            timeout=30,
+        )
+        assert asked.status_code == 503
+        assert asked.headers["content-type"] == "application/problem+json"
+        assert int(asked.headers["retry-after"]) >= 1
+        web.stop()
+        assert "Traceback" not in web.told
+    finally:
+        web.close()
+
+
+def test_there_is_nothing_to_ship_without_a_journal(tmp_path: Path) -> None:
+    shipper = Program(
+        ("manage.py", "shipper"),
+        environment_of(tmp_path, JOURNAL_MODE="through", ELASTICSEARCH_HOSTS="http://127.0.0.1:1"),
+    )
+    shipper.start()
+    assert shipper.wait() == 1
+    assert "there is no journal" in shipper.said[-1]

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from typing_extensions import override
 
 from app.ingest.assembly import observers, stream_directory
@@ -47,6 +47,8 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *_args: Any, drain: bool, **_options: Any) -> None:
+        if settings.JOURNAL_MODE != "local":
+            raise CommandError("JOURNAL_MODE=through: there is no journal that could be shipped")
         stop = Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: _begin_end(stop))
