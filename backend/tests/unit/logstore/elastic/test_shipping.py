@@ -1,0 +1,136 @@
+"""The real shipper and journal over an Elasticsearch of which one index refuses."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.core.clock import SYSTEM_CLOCK
+from app.core.ids import OrgId, uuid7_run
+from app.core.scope import Scope
+from app.ingest.directory import StreamTarget
+from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.journal.batch import Batch, encode
+from app.journal.journal import Journal
+from app.journal.status import HOLDING_BACK, read_status
+from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.reader import ElasticReader
+from app.logstore.elastic.writer import ElasticWriter, Limits
+from app.logstore.types import SearchPlan
+from app.query.filters import Everything
+from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
+from tests.conformance.records import ALWAYS
+
+pytestmark = pytest.mark.elastic
+QUICK = Pace(commit_seconds=0.1, status_seconds=0.05, maintain_seconds=0.5)
+PATIENCE_SECONDS = 60.0
+ENTRIES = 60
+RECORDS = 20
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """An empty one."""
+    opened = Journal(tmp_path / "journal", max_bytes=64 << 20)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(location: Path) -> Iterator[ElasticReader]:
+    """Sees what is shipped."""
+    opened = ElasticReader(location)
+    yield opened
+    opened.close()
+
+
+def _class_of(org_id: OrgId, _stream: str) -> StreamTarget:
+    """Acme's records stay for three days, those of others for a month: two indices."""
+    return StreamTarget("default", 3 if org_id == ACME else 30)
+
+
+def _take_in(journal: Journal, org_id: OrgId, name: str) -> None:
+    now_ns = SYSTEM_CLOCK.now_ns()
+    lines = [
+        b'{"message":"%s %d","text":"%s"}' % (name.encode(), place, b"x" * 500)
+        for place in range(RECORDS)
+    ]
+    first_id = uuid7_run(now_ns // 1_000_000)
+    batch = Batch(org_id, now_ns, first_id, "ndjson", lines, stream="", bad={})
+    journal.append([encode(batch)])
+
+
+@contextmanager
+def _shipping(journal: Journal, location: Path) -> Iterator[None]:
+    """Lanes have room for a tenth of what will wait."""
+    stop = Stop()
+    writer = ElasticWriter(location, holds_back=True, limits=Limits(lane_bytes=80_000))
+    shipper = Shipper(Parts(journal, writer, _class_of), pace=QUICK)
+    thread = threading.Thread(target=shipper.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.ask()
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+        writer.close()
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def _found(reader: ElasticReader, scope: Scope) -> Counter[str]:
+    plan = SearchPlan(Everything(), ALWAYS, limit=1000)
+    return Counter(record.message for record in reader.scan(scope, plan))
+
+
+def _expected(names: list[str]) -> Counter[str]:
+    return Counter(f"{name} {place}" for name in names for place in range(RECORDS))
+
+
+def _block(cluster: Cluster, *, is_blocked: bool) -> None:
+    value = True if is_blocked else None
+    body = {"index.blocks.read_only_allow_delete": value}
+    cluster.call("PUT", f"/{cluster.prefix}-3d-*/_settings", body=body)
+
+
+def test_others_go_on_while_one_index_refuses_more_than_lanes_hold_and_all_is_shipped_once(
+    journal: Journal, reader: ElasticReader, cluster: Cluster, location: Path
+) -> None:
+    names = ["first", *(f"entry {number}" for number in range(ENTRIES))]
+    with _shipping(journal, location):
+        for org_id in (ACME, GLOBEX):
+            _take_in(journal, org_id, names[0])
+        _until(lambda: journal.state().entries == 0)
+        _block(cluster, is_blocked=True)
+        for name in names[1:]:
+            for org_id in (ACME, GLOBEX):
+                _take_in(journal, org_id, name)
+        # The others have everything, and the journal keeps all that waits and what lies behind.
+        _until(lambda: _found(reader, CHARLIE) == _expected(names))
+        assert _found(reader, ALICE) == _expected(names[:1])
+        assert journal.state().entries == 2 * ENTRIES
+        _until(lambda: _held(journal) == ENTRIES * RECORDS)
+        _block(cluster, is_blocked=False)
+        _until(lambda: journal.state().entries == 0)
+    for scope in (ALICE, CHARLIE):
+        assert _found(reader, scope) == _expected(names)
+
+
+def _held(journal: Journal) -> int:
+    """How many records the shipper says that it holds back."""
+    status = read_status(journal.directory)
+    if status is None or status.state != HOLDING_BACK or status.last_error is None:
+        return 0
+    return int(status.last_error.partition(" records wait for 3d-pool0/")[0])
