@@ -167,3 +167,24 @@ def test_what_elasticsearch_refuses_goes_to_quarantine_with_the_reason(
     again.commit()
     again.close()
     assert reader.search(ALICE, plan).total == len(refused)
+
+
+def test_an_index_that_is_deleted_under_a_shipper_is_made_again_with_its_fields(
+    writer: ElasticWriter, reader: ElasticReader, cluster: Cluster, location: Path
+) -> None:
+    _store(writer, 1, a_record(attributes={"a": "x"}))
+    (before,) = cluster.call("GET", f"/{cluster.partitions}/_mapping").values()
+    # One record is on its way, written for the mapping that was.
+    writer.append([a_record(attributes={"a": "y"})], position=Position(JOURNAL, 2))
+    cluster.call("DELETE", f"/{cluster.partitions}")
+    _store(writer, 3, a_record(attributes={"a": "z", "b": 1}))
+    assert _values(reader, ALICE, "a") == 2
+    assert _values(reader, ALICE, "b") == 1
+    (after,) = cluster.call("GET", f"/{cluster.partitions}/_mapping").values()
+    properties = after["mappings"]["properties"]
+    assert properties.items() >= before["mappings"]["properties"].items()
+    again = ElasticWriter(location)
+    again.append([a_record(attributes={"c": True})], position=Position(JOURNAL, 4))
+    again.commit()
+    again.close()
+    assert [field.name for field in reader.fields(ALICE, ALWAYS).fields][-3:] == ["a", "b", "c"]
