@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
+
+from tests.ports import free_port
 
 _START_SECONDS = 180
 _UNAUTHORISED = 401
@@ -49,7 +48,7 @@ class ElasticsearchServer:
         self._files = dict(files or {})
         self._folder = Path(tempfile.mkdtemp(prefix="elkv-elasticsearch-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self._transport_port = _free_port(), _free_port()
+        self.port, self._transport_port = free_port(), free_port()
         self._settings = {name.replace("__", "."): value for name, value in settings.items()}
 
     @property
@@ -95,6 +94,18 @@ class ElasticsearchServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def hang(self) -> None:
+        """It accepts connections and answers none, until `go_on`."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After `hang`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
 
     def close(self) -> None:
         """Kills it and removes all that it kept."""
@@ -157,14 +168,3 @@ def _java_home() -> Path:
     if java is None:
         raise FileNotFoundError("no java: install a JDK 17 or newer")
     return Path(java).resolve().parents[1]
-
-
-def _free_port() -> int:
-    """A port that the system gives to nobody else while the node is down."""
-    with Path("/proc/sys/net/ipv4/ip_local_port_range").open() as given:
-        first_given = int(given.read().split()[0])
-    for port in random.SystemRandom().sample(range(first_given - 10_000, first_given), 50):
-        with socket.socket() as free, suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")

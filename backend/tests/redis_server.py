@@ -12,6 +12,8 @@ from pathlib import Path
 
 import redis
 
+from tests.ports import free_port
+
 _START_SECONDS = 20
 
 
@@ -28,9 +30,7 @@ class RedisServer:
         self._certificate = certificate
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
 
     def start(self) -> None:
         program = shutil.which("redis-server")

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.elastic_server import ElasticServer
+from tests.elasticsearch_server import ElasticsearchServer
 from tests.process.programs import (
     GUNICORN,
     Program,
@@ -30,7 +30,7 @@ class Services:
     """An Elasticsearch, a MongoDB and a Redis that a test may kill."""
 
     def __init__(self) -> None:
-        self.elastic = ElasticServer()
+        self.elastic = ElasticsearchServer()
         self.mongo = Server("--replSet", "rs0")
         self.redis = RedisServer()
 
@@ -41,8 +41,9 @@ class Services:
         self.elastic.start()
 
     def remove(self) -> None:
-        for server in (self.elastic, self.mongo, self.redis):
-            server.remove()
+        self.elastic.close()
+        self.mongo.remove()
+        self.redis.remove()
 
 
 class Deployment:

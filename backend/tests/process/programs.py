@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.process.service import BACKEND, free_port
+from tests.ports import free_port
+from tests.process.service import BACKEND
 
 START_SECONDS = 60.0
 # What orchestrators give a process before they kill it.

@@ -6,7 +6,6 @@ import os
 import queue
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.ports import free_port
 from tests.services import VARIABLES
 
 BACKEND = Path(__file__).resolve().parents[2]
@@ -36,13 +36,6 @@ def report(sentence: str) -> None:
     """One line for whoever reads the test's output: seeds, times, counts."""
     sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Service:

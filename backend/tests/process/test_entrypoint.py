@@ -18,8 +18,9 @@ import pytest
 from pymongo import MongoClient
 
 from config.secret_files import new_rsa_key, new_secret_key
+from tests.ports import free_port
 from tests.process.programs import answers, environment_of, wait_until
-from tests.process.service import BACKEND, free_port
+from tests.process.service import BACKEND
 from tests.unit.core.mongodb.servers import Server
 
 ENTRYPOINT = BACKEND.parent / "infra" / "docker" / "entrypoint.sh"

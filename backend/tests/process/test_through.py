@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 
-from tests.elastic_server import ElasticServer
+from tests.elasticsearch_server import ElasticsearchServer
 from tests.process.programs import (
     GUNICORN,
     Program,
@@ -36,13 +36,13 @@ class Through:
     """The web processes, what they write to, and somebody with a key."""
 
     web: WebProgram
-    elastic: ElasticServer
+    elastic: ElasticsearchServer
     tenant: Tenant
 
 
 @pytest.fixture(scope="module")
 def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
-    elastic = ElasticServer()
+    elastic = ElasticsearchServer()
     environment = environment_of(
         tmp_path_factory.mktemp("through"),
         ELASTICSEARCH_HOSTS=elastic.url,
@@ -58,7 +58,7 @@ def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
         yield Through(web, elastic, join(web.url, "Acme"))
     finally:
         web.close()
-        elastic.remove()
+        elastic.close()
         report(web.told[-3000:])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+
+from tests.ports import free_port
 
 ADMIN = ("root", "r@:/%")
 _START_SECONDS = 60
@@ -39,9 +40,7 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="elkv-mongod-"))
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
 
     def start(self) -> None:
         (self._folder / "data").mkdir(exist_ok=True)
