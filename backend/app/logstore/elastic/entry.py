@@ -85,6 +85,7 @@ class Entry:
             if not record.is_sent and (record.org_id, home) in self._moved
         }
         found = self._sent_ids.look_up(asked.values())
+        self.places.update(one.place for known in found.values() for one in known)
         return frozenset(
             index
             for index, (record, _) in asked.items()
