@@ -129,7 +129,7 @@ class LiveHub:
         self._listeners: defaultdict[OrgId, list[Listener]] = defaultdict(list)
         # How many records of an organisation a publisher had sent at its last frame.
         self._seen: dict[tuple[OrgId, UUID], int] = {}
-        self._is_started = False
+        self._is_started = self._has_refused = False
 
     def listen(self, org_id: OrgId) -> Listener:
         """A new listener; close it at the end."""
@@ -177,7 +177,10 @@ class LiveHub:
         try:
             head = read_head(frame)
         except Invalid:
-            log.warning("live_frame_refused", size=len(frame))
+            # Once: during an upgrade there are many.
+            if not self._has_refused:
+                log.warning("live_frame_refused", size=len(frame))
+            self._has_refused = True
             return
         listeners = self._listeners.get(head.org_id)
         if not listeners:

@@ -54,6 +54,9 @@ class LiveObserver:
             if org_id in wanted:
                 self._publish(org_id, own)
 
+    def close(self) -> None:
+        self._publisher.close()
+
     def _publish(self, org_id: OrgId, records: Sequence[RoutedRecord]) -> None:
         for head, frame in frames_of(records, publisher=self._id, before=self._sent[org_id]):
             self._sent[org_id] += head.count

@@ -42,10 +42,16 @@ class SocketPublisher:
         self._is_ready = threading.Event()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="live-publisher", daemon=True)
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in directory.glob("*.sock"):
-            if not _is_heard(left):
-                _forget(left)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for left in directory.glob("*.sock"):
+                if not _is_heard(left):
+                    _forget(left)
+        except OSError as error:
+            # Nobody can watch; logs are stored all the same.
+            log.warning("live_publisher_failed", detail=str(error))
+            self._loop.close()
+            return
         self._thread.start()
         self._is_ready.wait()
 

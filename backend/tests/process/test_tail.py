@@ -6,12 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.logs.tail import MAX_TAILS_EACH
 from tests.process.service import Service, Tenant, report
 from tests.redis_server import RedisServer
 
@@ -163,3 +165,24 @@ def test_a_tail_refuses_what_cannot_be_asked_and_who_may_not(running: Service) -
         assert (wrong.status_code, wrong.json()["code"]) == (400, "query_syntax")
         assert client.head(TAIL).headers["content-type"].startswith("text/event-stream")
     assert httpx.get(f"{running.url}{TAIL}").status_code == 401
+
+
+def test_places_are_bounded_and_given_back_by_whoever_leaves(running: Service) -> None:
+    acme = running.join("Acme")
+    with acme.client() as client:
+        for _ in range(MAX_TAILS_EACH + 5):
+            with client.stream("GET", TAIL) as answer:
+                assert answer.status_code == 200
+                assert next(answer.iter_lines()) == "retry: 2000"
+        with ExitStack() as stack:
+            for _ in range(MAX_TAILS_EACH):
+                assert stack.enter_context(client.stream("GET", TAIL)).status_code == 200
+            refused = client.get(TAIL)
+            assert (refused.status_code, refused.json()["code"]) == (429, "too_many_tails")
+            assert int(refused.headers["retry-after"]) > 0
+        wait_until(lambda: stays_open(client))
+
+
+def stays_open(client: httpx.Client) -> bool:
+    with client.stream("GET", TAIL) as answer:
+        return answer.status_code == 200

@@ -207,6 +207,29 @@ def test_what_a_killed_publisher_left_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.sock")) == []
 
 
+def test_a_directory_that_cannot_be_made_hinders_nobody_but_watchers(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    publisher = SocketPublisher(tmp_path / "file" / "live")
+    observer = LiveObserver(publisher)
+    assert not observer.wants(ACME)
+    observer.observe([record(ACME, "x")])
+    assert not publisher.publish(ACME, b"x")
+    publisher.close()
+
+
+def test_what_is_no_frame_is_passed_over(bus: Bus, observer: LiveObserver) -> None:
+    async def run() -> None:
+        async with hub_of(bus) as hub:
+            listener = hub.listen(ACME)
+            await until(lambda: observer.wants(ACME))
+            for nonsense in (b"\x63 of another version", b""):
+                await asyncio.to_thread(observer._publisher.publish, ACME, nonsense)
+            await publish(observer, ACME, "x")
+            assert await heard(listener, 1) == ["x"]
+
+    asyncio.run(run())
+
+
 def test_redis_may_go_and_come_back(own_redis: RedisServer, use_redis: UseRedis) -> None:
     use_redis(own_redis)
     publisher = RedisPublisher()
