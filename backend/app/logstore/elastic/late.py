@@ -10,10 +10,12 @@ one under an id derived from it, and of these the one in the earliest partition.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import orjson
 
 from app.core.errors import Unavailable
+from app.core.ids import OrgId
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import sent_key
@@ -25,6 +27,18 @@ from app.logstore.identity import derived_id
 from app.logstore.partitions import period_bounds
 
 _GONE = frozenset({200, 404})
+
+
+# What it depends on where else a record may be: organisation, index, receive time.
+_Place = tuple[OrgId, str, int]
+
+
+class _Copies(NamedTuple):
+    """A record that was stored, its two possible `_id`s, and what else is at these."""
+
+    item: Item
+    keys: tuple[str, str]
+    others: list[Known]
 
 
 class LateRepetitions:
@@ -48,34 +62,36 @@ class LateRepetitions:
         """Removes what is stored twice; the indices that have changed."""
         stored, self._stored = self._stored, []
         elsewhere = self._elsewhere(stored)
-        asked = [
-            (item, Question(index, key, item.record))
-            for item in stored
-            for index in _with(item.index, elsewhere[item.index, item.record.observed_ns])
-            for key in _keys_of(item)
-            if (index, key) != (item.index, item.key)
-        ]
-        if not asked:
-            return set()
-        found: dict[tuple[str, str], list[Known]] = {}
-        for (item, _), known in zip(asked, self._sent_ids.ask([q for _, q in asked]), strict=True):
+        asked: list[tuple[_Copies, Question]] = []
+        for item in stored:
+            indices = elsewhere[_place_of(item)]
+            if not indices:
+                continue
+            copies = _Copies(item, _keys_of(item), [])
+            # Also its own index, where somebody who knew less or more may have taken the other id.
+            asked += [
+                (copies, Question(index, key, item.record))
+                for index in (item.index, *indices)
+                for key in copies.keys
+                if (index, key) != (item.index, item.key)
+            ]
+        found = self._sent_ids.ask([question for _, question in asked])
+        twice: dict[int, _Copies] = {}
+        for (copies, _), known in zip(asked, found, strict=True):
             if known is not None:
-                found.setdefault((item.index, item.key), []).append(known)
-        unwanted = {
-            place
-            for item in stored
-            for place in self._unwanted(item, found.get((item.index, item.key), ()))
-        }
+                copies.others.append(known)
+                twice[id(copies)] = copies
+        unwanted = {place for copies in twice.values() for place in self._unwanted(copies)}
         if unwanted:
             self._delete(sorted(unwanted))
         return {index for index, _ in unwanted}
 
-    def _elsewhere(self, stored: Sequence[Item]) -> dict[tuple[str, int], list[str]]:
-        """Where else the records may be, of what there is this moment, by index and receive time."""
+    def _elsewhere(self, stored: Sequence[Item]) -> dict[_Place, list[str]]:
+        """Where else the records may be, of what there is this moment."""
         there = self._shelf.existing(now_exactly=True) if stored else set()
-        names: dict[tuple[str, int], list[str]] = {}
+        names: dict[_Place, list[str]] = {}
         for item in stored:
-            key = item.index, item.record.observed_ns
+            key = _place_of(item)
             if key not in names:
                 places = self._shelf.remembering(item.record, self._shelf.home_of(item.record))
                 names[key] = [
@@ -91,9 +107,9 @@ class LateRepetitions:
             return True
         return (one.retention_class, one.period) == (two.retention_class, two.period)
 
-    def _unwanted(self, item: Item, found: Sequence[Known]) -> list[tuple[str, str]]:
+    def _unwanted(self, copies: _Copies) -> list[tuple[str, str]]:
         """The places of all copies but the one that stays."""
-        base = _keys_of(item)[0]
+        item, (base, _), found = copies
         own = self._rank(item.index, item.key, base)
         same = [one for one in found if one.digest == item.record.digest]
         repeated = [one for one in found if one.key == base] if item.record.first_wins else same
@@ -116,9 +132,8 @@ class LateRepetitions:
         metrics.REPEATED_LATE.inc(len(places))
 
 
-def _with(own: str, elsewhere: Sequence[str]) -> Sequence[str]:
-    """Also its own index, where somebody who knew less or more may have taken the other id."""
-    return [own, *elsewhere] if elsewhere else []
+def _place_of(item: Item) -> _Place:
+    return item.record.org_id, item.index, item.record.observed_ns
 
 
 def _keys_of(item: Item) -> tuple[str, str]:
