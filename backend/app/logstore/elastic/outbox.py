@@ -51,6 +51,7 @@ class Outbox:
         # Which id these get depends on what becomes of others that wait.
         self._doubtful: list[tuple[RoutedRecord, Position]] = []
         self._under_way: deque[Future[Sent]] = deque()
+        self._sent_to: set[str] = set()
         self._tries: dict[str, Future[Sent]] = {}
         self._late = LateRepetitions(cluster, shelf, sent_ids)
         self._touched: set[str] = set()
@@ -66,7 +67,7 @@ class Outbox:
     @property
     def indices(self) -> set[str]:
         """The indices that records wait for."""
-        return {item.index for item in (*self._waiting, *self._lanes.items())}
+        return self._sent_to | {item.index for item in (*self._waiting, *self._lanes.items())}
 
     @property
     def has_let_go(self) -> bool:
@@ -116,6 +117,7 @@ class Outbox:
         for under_way in (*self._under_way, *self._tries.values()):
             under_way.exception()
         self._under_way.clear()
+        self._sent_to.clear()
         self._tries.clear()
         self._lanes.clear()
         self._late.forget()
@@ -137,6 +139,7 @@ class Outbox:
         self._send_waiting()
         while self._under_way:
             self._settle(self._under_way.popleft().result())
+        self._sent_to.clear()
         self._sent_ids.forget_waiting()
         for item in self._lanes.items():
             self._sent_ids.note(item.record, item.key)
@@ -169,6 +172,7 @@ class Outbox:
             return
         while len(self._under_way) >= _REQUESTS:
             self._settle(self._under_way.popleft().result())
+        self._sent_to.update(item.index for item in ready)
         self._under_way.append(self._pool.submit(self._send, ready))
 
     def _send(self, items: Sequence[Item]) -> Sent:
