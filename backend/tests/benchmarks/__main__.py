@@ -27,7 +27,7 @@ from tests.benchmarks.marks import (
     FINDABLE_PER_SECOND,
     Report,
 )
-from tests.benchmarks.processes import MIB, cpu_seconds, disk_bytes, memory_of
+from tests.benchmarks.processes import MIB, cpu_seconds, disk_bytes, memory_of, parse_microseconds
 from tests.benchmarks.questions import PREDICATES, Asker, questions_of
 from tests.benchmarks.tenants import FINDABLE_SECONDS, PER_SECOND, run_crowd
 from tests.process.service import Service, Tenant, report
@@ -71,6 +71,8 @@ class Bench:
                 f"CPU of {name}", (seconds - cpu.get(name, 0)) / self.records * 1e6, "µs/record"
             )
         add.add("CPU of the senders", sender_us, "µs/record")
+        scale = parse_microseconds(self.feed)
+        add.add("CPU of parsing a record once, for scale", scale, "µs/record")
 
     def sustained(self, tenant: Tenant) -> None:
         """A stream that is only let in as fast as it comes out."""

@@ -22,7 +22,7 @@ from tests.benchmarks.config_rates import add_config_rates
 from tests.benchmarks.crowded import ratio_of_crowded_search
 from tests.benchmarks.load import requests_of, send_all
 from tests.benchmarks.marks import Report
-from tests.benchmarks.processes import cpu_seconds
+from tests.benchmarks.processes import cpu_seconds, parse_microseconds
 from tests.benchmarks.questions import Asker, Question, questions_of
 from tests.benchmarks.raw_elastic import RawElastic, bodies_of
 from tests.benchmarks.recorder import Recorded, Recorder
@@ -48,6 +48,7 @@ class Turns:
     own_cpu: list[dict[str, float]]
     servers_cpu: list[float]
     raw_servers_cpu: list[float]
+    parsing: list[float]
 
 
 class ElasticBench:
@@ -77,7 +78,7 @@ class ElasticBench:
 
     def turns(self, count: int) -> Tenant:
         """Loads both, turn by turn; who has the records of the last turn."""
-        turns = Turns([], [], [], [], [])
+        turns = Turns([], [], [], [], [], [])
         warm = self.service.join("Warm")
         for number in range(count):
             tenant = self.service.join(f"Turn{number}")
@@ -89,6 +90,7 @@ class ElasticBench:
             cpu = self.raw.cpu_seconds()
             turns.raw.append(self._records / self.raw.load(bodies))
             turns.raw_servers_cpu.append(self.raw.cpu_seconds() - cpu)
+            turns.parsing.append(parse_microseconds(self._feed))
         self._tell(turns)
         return tenant
 
@@ -142,6 +144,12 @@ class ElasticBench:
             "µs/record",
             OWN_CPU_MICROSECONDS,
             _all(whole, digits=1),
+        )
+        add.add(
+            "CPU of parsing a record once, for scale",
+            statistics.median(turns.parsing),
+            "µs/record",
+            _all(turns.parsing, digits=1),
         )
         for name, seconds in (("ours", turns.servers_cpu), ("bare", turns.raw_servers_cpu)):
             used = [one * micros for one in seconds]
@@ -228,6 +236,8 @@ def run(options: argparse.Namespace, feed: Feed, truth: Truth) -> Report:
             bench.service.start()
             tenant = bench.turns(options.turns)
             bench.disk()
+            # The rest takes longer: what is known already is told.
+            report(bench.report.table())
             bench.questions(tenant, truth)
             bench.crowd()
             bench.service.stop()

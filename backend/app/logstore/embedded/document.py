@@ -29,15 +29,15 @@ from app.logstore.schema import Leaf
 from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord, StoredRecord
 from app.query.words import index_text
 
-_NS_PER_MS = 1_000_000
-_HAS_TRACE = f"{HAS_TAG}trace_id"
-_HAS_SPAN = f"{HAS_TAG}span_id"
+NS_PER_MS = 1_000_000
+HAS_TRACE = f"{HAS_TAG}trace_id"
+HAS_SPAN = f"{HAS_TAG}span_id"
 # Begins a row that orjson cannot write, or not read back as it was.
 _SLOW_ROW = b"!"
 _LARGEST = sys.float_info.max
 # serde_json rounds: decimals up to so many characters and integers up to so many digits are read
 # exactly, about one in eight beyond is one bit off.
-_SHORT_NUMBER = 16
+SHORT_NUMBER = 16
 _SHORT_INTEGER = 10**14
 
 
@@ -75,7 +75,7 @@ def index_entry(
     tags = [fields.hidden_tag if stream.startswith(HIDDEN_STREAM_PREFIX) else fields.tag]
     document: dict[str, Any] = {
         "ts": timestamp_ns,
-        "ms": timestamp_ns // _NS_PER_MS,
+        "ms": timestamp_ns // NS_PER_MS,
         "observed": observed_ns,
         "ref": ref,
         "id": id_term(record_id),
@@ -86,10 +86,10 @@ def index_entry(
     _add_present(document, level, level_number, service, host, environment, logger)
     if trace_id is not None:
         document["trace_id"] = trace_id
-        tags.append(_HAS_TRACE)
+        tags.append(HAS_TRACE)
     if span_id is not None:
         document["span_id"] = span_id
-        tags.append(_HAS_SPAN)
+        tags.append(HAS_SPAN)
     if key is not None:
         tags.append(key)
     rest: list[str] = []
@@ -161,21 +161,22 @@ def _typed(leaves: list[Leaf], fields: OrgFields, rest: list[str]) -> tuple[dict
                     typed[path] = f"{STRING_MARK}{value}"
                     continue
             elif kind is float:
-                if -EXACT <= value <= EXACT and len(repr(value)) <= _SHORT_NUMBER:
+                if -EXACT <= value <= EXACT and len(repr(value)) <= SHORT_NUMBER:
                     typed[path] = value + 0.0
                     continue
             elif kind is int and -_SHORT_INTEGER < value < _SHORT_INTEGER:
                 typed[path] = value + 0.0
                 continue
-        is_exact = is_exact and _is_read_exactly(value)
+        is_exact = is_exact and is_read_exactly(value)
         _add_typed(typed, path, value, fields, rest)
     return typed, is_exact
 
 
-def _is_read_exactly(value: Any) -> bool:
+def is_read_exactly(value: Any) -> bool:
+    """Whether tantivy's JSON parser reads a value as it is."""
     kind = type(value)
     if kind is float:
-        return len(repr(value)) <= _SHORT_NUMBER
+        return -EXACT <= value <= EXACT and len(repr(value)) <= SHORT_NUMBER
     return kind is not int or -_SHORT_INTEGER < value < _SHORT_INTEGER
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from operator import itemgetter
 from uuid import UUID
 
 from app.core.ids import OrgId
@@ -15,6 +16,11 @@ from app.logstore.identity import REMEMBERED_NS, renamed
 from app.logstore.partitions import Home
 from app.logstore.types import AppendReport, Position, Rejected, RoutedRecord
 
+# So many are taken at once.
+SLICE = 256
+_RUN_KEY = itemgetter(
+    *map(RoutedRecord._fields.index, ("org_id", "retention_class", "observed_ns", "is_sent"))
+)
 _UUID_CHARACTERS = 36
 _MADE_VERSION = 7
 
@@ -33,32 +39,44 @@ class Entry:
         """Takes what is new; a record that cannot be written is reported."""
         rejected: list[Rejected] = []
         repeated = 0
-        last: tuple[OrgId, int, int] | None = None
-        home: Home | None = None
-        for index, record in enumerate(records):
-            belonging = record.org_id, record.retention_class, record.observed_ns
-            if home is None or last != belonging:
-                home = self._writers.home_of(record)
-                last = belonging
-            try:
-                repeated += not self._take(record, home)
-            except (TypeError, ValueError, RecursionError) as error:
-                rejected.append(Rejected(index, "not_storable", str(error)))
+        for home, is_made, places in self._runs(records):
+            if home not in self._partitions:
+                self._open(home)
+            partition = self._partitions[home]
+            if partition is None:
+                repeated += len(places)
+            elif is_made:
+                failed = partition.take_made([records[place] for place in places])
+                rejected += [_rejected(places[place], error) for place, error in failed]
+            else:
+                for place in places:
+                    try:
+                        repeated += not self._take(records[place], home, partition)
+                    except (TypeError, ValueError, RecursionError) as error:
+                        rejected.append(_rejected(place, error))
         for partition in self._partitions.values():
             if partition is not None:
                 partition.reached(self._position)
         return AppendReport(len(records) - repeated - len(rejected), repeated, tuple(rejected))
 
-    def _take(self, record: RoutedRecord, home: Home) -> bool:
-        """Whether the record was new."""
-        if home not in self._partitions:
-            self._open(home)
-        partition = self._partitions[home]
-        if partition is None:
-            return False
-        if not record.is_sent:
-            partition.take(record, None)
-            return True
+    def _runs(self, records: Sequence[RoutedRecord]) -> Iterator[tuple[Home, bool, range]]:
+        """Records of one home that follow one another, and whether their ids are ours; a few at a
+        time, so that they stay in a processor's own cache."""
+        start = 0
+        while start < len(records):
+            key = _RUN_KEY(records[start])
+            end = start + 1
+            while end < len(records) and end - start < SLICE and _RUN_KEY(records[end]) == key:
+                end += 1
+            yield (
+                self._writers.home_of(records[start]),
+                not records[start].is_sent,
+                range(start, end),
+            )
+            start = end
+
+    def _take(self, record: RoutedRecord, home: Home, partition: PartitionWriter) -> bool:
+        """Whether a record with a sent id was new."""
         key = key_of(record)
         known = self._known(record, home, key)
         if known is not None:
@@ -92,6 +110,10 @@ class Entry:
             if sent is not None and observed_ns - sent[1] <= REMEMBERED_NS:
                 return sent
         return None
+
+
+def _rejected(place: int, error: Exception) -> Rejected:
+    return Rejected(place, "not_storable", str(error))
 
 
 def key_of(record: RoutedRecord) -> str:

@@ -8,6 +8,7 @@ their place in the run. Every term begins with MARK, so that no id looks like a 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 MARK = "i"
@@ -56,6 +57,13 @@ def id_term(record_id: str) -> str:
     if _ANY_SPECIAL.search(record_id):
         return MARK + record_id.translate(SPELLED)
     return MARK + record_id
+
+
+def id_terms(record_ids: Sequence[str]) -> list[str]:
+    """`id_term` of each."""
+    if _ANY_SPECIAL.search("".join(record_ids)):
+        return list(map(id_term, record_ids))
+    return [f"{MARK}{record_id}" for record_id in record_ids]
 
 
 def id_of_term(term: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tantivy
 
 from app.core.ids import OrgId
 from app.logstore.embedded.compile import all_of, term
 from app.logstore.embedded.document import index_entry, sent_digest, source_row
+from app.logstore.embedded.documents import index_entries, source_rows
 from app.logstore.embedded.guard import told_apart
 from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.partition import INDEX, SOURCE
@@ -78,16 +81,41 @@ class PartitionWriter:
         """Whether this entry's records were committed here before."""
         return position.number <= self._state.positions.get(position.journal, 0)
 
+    def take_made(self, records: Sequence[RoutedRecord]) -> list[tuple[int, Exception]]:
+        """Adds records of one organisation that have ids of ours; what became of those that cannot
+        be written, by their place."""
+        self._turn_to(records[0].org_id)
+        first = self._source.next_ordinal
+        entries = index_entries(records, first, self._last_fields)
+        rows = source_rows(records)
+        failed: list[tuple[int, Exception]] = []
+        for place, (record, entry) in enumerate(zip(records, entries, strict=True)):
+            # An entry names its row, and a record that failed before has taken none.
+            if entry is None or rows is None or failed:
+                try:
+                    self.take(record, None)
+                except (TypeError, ValueError, RecursionError) as error:
+                    failed.append((place, error))
+            else:
+                self._put(entry, rows[place])
+                self._note(record, None)
+        return failed
+
     def take(self, record: RoutedRecord, key: str | None) -> None:
         """Adds a record; `key` is the term of a sent id."""
-        org_id = record.org_id
+        self._turn_to(record.org_id)
+        leaves, not_indexed = leaves_of(record.attributes)
+        entry = index_entry(record, leaves, self._source.next_ordinal, key, self._last_fields)
+        self._put(entry, source_row(record, not_indexed))
+        self._note(record, key)
+
+    def _turn_to(self, org_id: OrgId) -> None:
         if org_id is not self._last_org:
             self._last_org = org_id
             self._last_fields = self._catalogue.of(org_id)
             self._last_made = self._waiting_made.setdefault(org_id, {})
-        leaves, not_indexed = leaves_of(record.attributes)
-        entry = index_entry(record, leaves, self._source.next_ordinal, key, self._last_fields)
-        row = source_row(record, not_indexed)
+
+    def _put(self, entry: str | dict[str, Any], row: bytes) -> None:
         try:
             writer = self._writer or self._open_writer()
             if isinstance(entry, str):
@@ -99,6 +127,9 @@ class PartitionWriter:
             # Entered only now: a guard around every record would cost as much as its JSON.
             with told_apart(self.home.name):
                 raise
+
+    def _note(self, record: RoutedRecord, key: str | None) -> None:
+        """The record waits for the next commit."""
         self._waiting += 1
         if key is None:
             self._last_made[record.id] = record.observed_ns
