@@ -40,7 +40,8 @@ class WebWorker(UvicornWorker):
         self.config.timeout_graceful_shutdown = max(1, grace_seconds)
         server = EndingServer(self.config, delay_seconds=self._delay_seconds, parent=self.ppid)
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
+        # What is inside of them: uvloop closes it, and around it gunicorn would complain.
+        await server.serve(sockets=[listener.sock for listener in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 

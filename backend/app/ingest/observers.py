@@ -70,6 +70,10 @@ class ObserverLane:
             except Exception:
                 log.exception("observer_failed", observer=self._observer.name)
                 self._drop(records, "failed")
+        try:
+            self._observer.close()
+        except Exception:
+            log.exception("observer_failed", observer=self._observer.name)
 
     def _next(self) -> Sequence[RoutedRecord] | None:
         with self._changed:

@@ -170,6 +170,10 @@ class Observer(Protocol):
         """Sees records of organisations that it wanted, in a thread of its own."""
         ...
 
+    def close(self) -> None:
+        """Frees what it holds, in that thread; it sees nothing afterwards."""
+        ...
+
 
 # A point in the code where tests kill the process: inside commit, inside merge, before trim.
 FaultPoint = Callable[[str], None]

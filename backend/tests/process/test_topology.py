@@ -156,6 +156,7 @@ def test_a_process_starts_and_answers_while_everything_is_away(
         assert int(asked.headers["retry-after"]) >= 1
         web.stop()
         assert "Traceback" not in web.told
+        assert "closing socket" not in web.told
     finally:
         web.close()
 

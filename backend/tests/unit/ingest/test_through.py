@@ -235,12 +235,16 @@ def test_the_end_stores_what_waits_and_takes_nothing_more(gate: Gate, store: Mem
 class Listener:
     name: str = "listener"
     seen: list[str] = field(default_factory=list)
+    is_closed: bool = False
 
     def wants(self, _org_id: OrgId) -> bool:
         return True
 
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.seen += [record.message for record in records]
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def test_observers_see_what_is_stored(gate: Gate) -> None:
@@ -252,6 +256,7 @@ def test_observers_see_what_is_stored(gate: Gate) -> None:
         keeper.keep([payload(b'{"message":"b"}')])
     keeper.close()
     assert listener.seen == ["a"]
+    assert listener.is_closed
 
 
 def test_partitions_are_looked_after_where_no_shipper_does(

@@ -27,6 +27,7 @@ class Slow:
         self.has_begun = threading.Event()
         self.may_go_on = threading.Event()
         self.seen = 0
+        self.is_closed = False
 
     def wants(self, _org_id: OrgId) -> bool:
         return True
@@ -37,6 +38,9 @@ class Slow:
         self.seen += len(records)
         if self.seen == len(RECORDS):
             raise ValueError("the first batch is too much")
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 def dropped(observer: Slow, reason: str) -> float:
@@ -55,6 +59,7 @@ def test_an_observer_that_is_behind_misses_what_does_not_fit_and_then_goes_on() 
     observer.may_go_on.set()
     lane.close(timeout_seconds=PATIENCE_SECONDS)
     assert observer.seen == 30
+    assert observer.is_closed
     assert dropped(observer, "failed") == 10
 
 

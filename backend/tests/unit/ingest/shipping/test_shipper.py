@@ -530,12 +530,16 @@ class Watcher:
     def __init__(self, name: str) -> None:
         self.name = name
         self.seen: list[str] = []
+        self.is_closed = False
 
     def wants(self, _org_id: OrgId) -> bool:
         return True
 
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.seen += [record.message for record in records]
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class Failing:
@@ -551,6 +555,9 @@ class Failing:
         self.calls += 1
         raise ValueError(len(records))
 
+    def close(self) -> None:
+        raise ValueError("it fails always")
+
 
 class Stuck:
     """Does not come back until it is let go."""
@@ -565,3 +572,6 @@ class Stuck:
 
     def observe(self, records: Sequence[RoutedRecord]) -> None:
         self.let_go.wait(PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        self.let_go.set()
