@@ -55,9 +55,9 @@ async def hub_of(bus: Bus) -> AsyncIterator[LiveHub]:
 
 @pytest.fixture
 def observer(bus: Bus) -> Iterator[LiveObserver]:
-    publisher = bus.make_publisher()
-    yield LiveObserver(publisher)
-    publisher.close()
+    made = LiveObserver(bus.make_publisher())
+    yield made
+    made.close()
 
 
 async def until(is_so: Callable[[], bool]) -> None:
