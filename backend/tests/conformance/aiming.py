@@ -1,8 +1,6 @@
 """Filters about the very records of a run: random ones hardly ever find some of them and not all.
 
-Made from a seed and not from hypothesis's choices, which repeat themselves: so a short run meets
-every kind. The seed follows from the records, so that an example that failed fails again. What a run
-was asked is counted in `asked`.
+What a run was asked is counted in `asked`.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
-from zlib import crc32
 
 from app.logstore.memory.numbers import as_double
 from app.logstore.memory.subject import Subject
@@ -64,7 +61,6 @@ class Facts:
     words: Sequence[tuple[str, ...]]
     instants: Sequence[tuple[Field, int]]
     levels: Sequence[str]
-    seed: int
 
     @classmethod
     def of(cls, records: Sequence[RoutedRecord]) -> Facts:
@@ -88,13 +84,11 @@ class Facts:
                 *((fields.OBSERVED_AT, record.observed_ns) for record in records),
             ],
             levels=[record.level for record in records if record.level is not None],
-            seed=crc32(repr([(record.message, record.attributes) for record in records]).encode()),
         )
 
 
-def aimed_filters(facts: Facts, number: int) -> list[Filter]:
+def aimed_filters(chance: Random, facts: Facts, number: int) -> list[Filter]:
     """Filters about something that is there, some negated, some joined from several."""
-    chance = Random(facts.seed)
     return [_filter(chance, facts) for _ in range(number)]
 
 

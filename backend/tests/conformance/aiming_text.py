@@ -21,9 +21,8 @@ FORMS = frozenset(
 _SPECIAL = set('\\"*?/:()[]{}<>=!-+~^&|` ')
 
 
-def aimed_texts(facts: Facts, number: int) -> list[tuple[str, str]]:
+def aimed_texts(chance: Random, facts: Facts, number: int) -> list[tuple[str, str]]:
     """Queries, each with its outermost form."""
-    chance = Random(facts.seed)
     return [_text(chance, facts) for _ in range(number)]
 
 

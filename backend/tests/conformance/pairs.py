@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from random import SystemRandom
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -37,6 +39,23 @@ def effort(examples: int) -> settings:
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
+
+
+def seeds(number: int) -> list[int]:
+    """One for each example: the same each time, or very many new ones."""
+    if TIMES == 0:
+        return list(range(number))
+    return [SystemRandom().getrandbits(64) for _ in range(number * TIMES)]
+
+
+@contextmanager
+def about(said: object) -> Iterator[None]:
+    """Whatever is raised inside says what it was about."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(str(said))
+        raise
 
 
 class Pair:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import TypeVar
 
-from hypothesis import given, note
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.logstore.memory.evaluate import evaluate
@@ -23,38 +22,38 @@ from app.query.words import token_texts
 from tests.conformance import asked as asked_about
 from tests.conformance import drawing
 from tests.conformance.aiming import Facts, aimed_filters
-from tests.conformance.aiming_tables import alike_records
 from tests.conformance.asked import Asked
 from tests.conformance.drawn import Drawn
-from tests.conformance.pairs import Pair, effort
+from tests.conformance.pairs import Pair, about, effort, seeds
 from tests.conformance.records import ALWAYS
+from tests.conformance.seeded_records import alike_records, mixed_records
 from tests.conformance.stores import EVERYTHING
 
-T = TypeVar("T")
 QUESTIONS = 8
-# What is asked about the very records of an example.
-AIMED = 24
-# Records beside the random ones that have much in common.
-ALIKE = 8
+# What is asked about the very records of an example, which are so many of each sort.
+AIMED, MIXED, ALIKE = 24, 5, 8
 LOOKED_BEHIND = 4
 
 
 def test_random_filters_find_the_same_records(pair: Pair) -> None:
     drawn, asked = Drawn(), Asked()
 
-    @effort(60)
-    @given(drawing.record_lists, st.lists(drawing.filters, min_size=QUESTIONS, max_size=QUESTIONS))
-    def agree(records: list[RoutedRecord], filters: list[Filter]) -> None:
+    def compare(records: list[RoutedRecord], filters: list[Filter]) -> None:
         drawn.note(records)
-        records = [*records, *alike_records(Random(Facts.of(records).seed), ALIKE)]
         scope = pair.add(records)
         total = pair.search_both(scope, SearchPlan(EVERYTHING, ALWAYS, limit=1000))
-        for filter_ in [*filters, *aimed_filters(Facts.of(records), AIMED)]:
-            note(repr(filter_))
-            found = pair.search_both(scope, SearchPlan(filter_, ALWAYS, limit=1000))
+        for filter_ in filters:
+            with about(filter_):
+                found = pair.search_both(scope, SearchPlan(filter_, ALWAYS, limit=1000))
             asked.note_filter(filter_, found=found, total=total)
 
-    agree()
+    some_filters = st.lists(drawing.filters, min_size=QUESTIONS, max_size=QUESTIONS)
+    effort(40)(given(drawing.record_lists, some_filters)(compare))()
+    for seed in seeds(50):
+        chance = Random(seed)
+        records = [*mixed_records(chance, MIXED), *alike_records(chance, ALIKE)]
+        with about(f"seed {seed}"):
+            compare(records, aimed_filters(chance, Facts.of(records), AIMED))
     assert drawn.missing() == set()
     assert asked.missing(asked_about.FILTERS) == set()
 
@@ -87,23 +86,36 @@ def _kinds_of_plan(plan: SearchPlan, records: list[StoredRecord]) -> set[str]:
 def test_random_plans_page_through_the_same_records(pair: Pair) -> None:
     asked = Asked()
 
-    @effort(40)
-    @given(drawing.record_lists, st.lists(_plans(), min_size=5, max_size=5))
-    def agree(records: list[RoutedRecord], plans: list[SearchPlan]) -> None:
-        chance = Random(Facts.of(records).seed)
-        scope = pair.add([*records, *alike_records(chance, ALIKE)])
+    def compare(records: list[RoutedRecord], plans: list[SearchPlan]) -> None:
+        scope = pair.add(records)
         for plan in plans:
-            note(repr(plan))
-            pair.search_both(scope, plan)
-            pages = list(pair.other.reader.scan(scope, plan))
-            assert pages == list(pair.oracle.reader.scan(scope, plan))
+            with about(plan):
+                pair.search_both(scope, plan)
+                pages = list(pair.other.reader.scan(scope, plan))
+                assert pages == list(pair.oracle.reader.scan(scope, plan))
+                for record in pages[:: max(1, len(pages) // LOOKED_BEHIND)]:
+                    pair.search_both(scope, replace(plan, after=drawing.key_of(record)))
             asked.note(*_kinds_of_plan(plan, pages))
-            for record in chance.sample(pages, min(len(pages), LOOKED_BEHIND)):
-                after = replace(plan, after=drawing.key_of(record))
-                pair.search_both(scope, after)
 
-    agree()
+    effort(20)(given(drawing.record_lists, st.lists(_plans(), min_size=5, max_size=5))(compare))()
+    for seed in seeds(20):
+        chance = Random(seed)
+        records = [*mixed_records(chance, MIXED), *alike_records(chance, ALIKE)]
+        with about(f"seed {seed}"):
+            compare(records, [_aimed_plan(chance, records) for _ in range(6)])
     assert asked.missing(asked_about.PAGES) == set()
+
+
+def _aimed_plan(chance: Random, records: list[RoutedRecord]) -> SearchPlan:
+    """A few pages, some of a part of the time."""
+    instants = sorted(record.timestamp_ns for record in chance.sample(records, 2))
+    return SearchPlan(
+        chance.choice([EVERYTHING, aimed_filters(chance, Facts.of(records), 1)[0]]),
+        chance.choice([ALWAYS, TimeRange(instants[0], instants[1] + 1)]),
+        stream=chance.choice([None, None, "default", "other", "_hidden"]),
+        is_descending=chance.random() < 0.5,
+        limit=chance.randint(1, 5),
+    )
 
 
 @effort(60)

@@ -29,18 +29,16 @@ from app.query import fields
 from app.query.filters import Filter
 from tests.conformance import asked as asked_about
 from tests.conformance import drawing
-from tests.conformance.aiming import Facts
-from tests.conformance.aiming_tables import aimed_table, aimed_values, alike_records
+from tests.conformance.aiming_tables import aimed_plan, aimed_values
 from tests.conformance.asked import Asked
-from tests.conformance.pairs import Pair, effort
+from tests.conformance.pairs import Pair, about, effort, seeds
 from tests.conformance.records import ALWAYS
+from tests.conformance.seeded_records import alike_records, mixed_records
 from tests.conformance.stores import EVERYTHING, Store
 
 T = TypeVar("T")
-# What is asked about the very records of an example.
-AIMED = 16
-ALIKE = 20
-FEW_ROWS = 2
+# What is asked about the very records of an example, which are so many of each sort.
+AIMED, MIXED, ALIKE = 16, 5, 20
 
 _metric_fields = st.one_of(
     drawing.attribute_paths, st.sampled_from([fields.SERVICE, fields.LEVEL, fields.LEVEL_NUMBER])
@@ -120,39 +118,34 @@ def _kinds_of_table(plan: AggregatePlan, table: Table | None) -> set[str]:
     return kinds
 
 
+_plans = st.builds(
+    lambda groups, metrics, filter_: AggregatePlan(filter_, ALWAYS, tuple(groups), tuple(metrics)),
+    st.lists(_groups, max_size=2),
+    st.lists(_metrics, min_size=1, max_size=3),
+    st.one_of(st.just(EVERYTHING), drawing.leaves),
+)
+
+
 def test_random_aggregates_are_the_same(pair: Pair) -> None:
     asked = Asked()
 
-    @effort(40)
-    @given(
-        drawing.record_lists,
-        st.lists(
-            st.tuples(
-                st.lists(_groups, max_size=2),
-                st.lists(_metrics, min_size=1, max_size=3),
-                st.one_of(st.just(EVERYTHING), drawing.leaves),
-            ),
-            min_size=3,
-            max_size=3,
-        ),
-    )
-    def agree(
-        records: list[RoutedRecord], tables: list[tuple[list[Group], list[Metric], Filter]]
-    ) -> None:
-        chance = Random(Facts.of(records).seed)
-        scope = pair.add([*records, *alike_records(chance, ALIKE)])
-        for groups, metrics, filter_ in [*tables, *(aimed_table(chance) for _ in range(AIMED))]:
-            asks = filter_ or EVERYTHING
-            most = chance.choice([10_000, 10_000, FEW_ROWS])
-            plan = AggregatePlan(asks, ALWAYS, tuple(groups), tuple(metrics), max_rows=most)
-            note(repr(plan))
+    def compare(records: list[RoutedRecord], plans: list[AggregatePlan]) -> None:
+        scope = pair.add(records)
+        for plan in plans:
 
             def ask(store: Store, plan: AggregatePlan = plan) -> Table:
                 return store.reader.aggregate(scope, [plan])[0]
 
-            asked.note(*_kinds_of_table(plan, _same_or_refused(pair, ask)))
+            with about(plan):
+                table = _same_or_refused(pair, ask)
+            asked.note(*_kinds_of_table(plan, table))
 
-    agree()
+    effort(20)(given(drawing.record_lists, st.lists(_plans, min_size=5, max_size=5))(compare))()
+    for seed in seeds(30):
+        chance = Random(seed)
+        records = [*mixed_records(chance, MIXED), *alike_records(chance, ALIKE)]
+        with about(f"seed {seed}"):
+            compare(records, [aimed_plan(chance) for _ in range(AIMED)])
     assert asked.missing(asked_about.TABLES) == set()
     assert asked.times("answered") > asked.times("refused")
 
@@ -162,47 +155,59 @@ def _whether_indexed_or_not(listed: FieldList) -> FieldList:
     return replace(listed, fields=tuple(replace(field, is_indexed=True) for field in listed.fields))
 
 
+Question = tuple[fields.Field, str, Filter]
+
+
 def test_random_records_have_the_same_fields_and_values(pair: Pair) -> None:
     asked = Asked()
 
-    @effort(40)
+    def compare(records: list[RoutedRecord], questions: list[Question], limit: int) -> None:
+        scope = pair.add(records)
+        for size in (limit, 1000):
+            listed = _whether_indexed_or_not(pair.other.reader.fields(scope, ALWAYS, limit=size))
+            assert listed == pair.oracle.reader.fields(scope, ALWAYS, limit=size)
+            asked.note("all fields" if len(listed.fields) < size else "fields left out")
+        for question in questions:
+
+            def ask(store: Store, question: Question = question) -> ValueList:
+                field, prefix, filter_ = question
+                return store.reader.field_values(
+                    scope, field, filter_, ALWAYS, prefix=prefix, size=limit
+                )
+
+            with about(question):
+                values = _same_or_refused(pair, ask)
+            asked.note(*_kinds_of_values(values, prefix=question[1]))
+
+    @effort(20)
     @given(
         drawing.record_lists,
         st.lists(st.tuples(_metric_fields, st.sampled_from(["", "a", "5"]), drawing.leaves)),
         st.integers(1, 12),
     )
-    def agree(
-        records: list[RoutedRecord],
-        questions: list[tuple[fields.Field, str, Filter]],
-        limit: int,
-    ) -> None:
-        chance = Random(Facts.of(records).seed)
-        scope = pair.add([*records, *alike_records(chance, ALIKE)])
-        for size in (limit, 1000):
-            listed = _whether_indexed_or_not(pair.other.reader.fields(scope, ALWAYS, limit=size))
-            assert listed == pair.oracle.reader.fields(scope, ALWAYS, limit=size)
-            asked.note("all fields" if len(listed.fields) < size else "fields left out")
-        for field, prefix, filter_ in [*questions, *(aimed_values(chance) for _ in range(8))]:
-            note(repr((field, prefix, filter_)))
+    def any_values(records: list[RoutedRecord], questions: list[Question], limit: int) -> None:
+        compare(records, questions, limit)
 
-            def ask(
-                store: Store,
-                field: fields.Field = field,
-                filter_: Filter = filter_ or EVERYTHING,
-                prefix: str = prefix,
-            ) -> ValueList:
-                return store.reader.field_values(
-                    scope, field, filter_, ALWAYS, prefix=prefix, size=limit
-                )
-
-            values = _same_or_refused(pair, ask)
-            asked.note("refused" if values is None else "answered")
-            if values is not None and values.values:
-                is_whole = values.distinct == len(values.values)
-                asked.note("all values" if is_whole else "values left out")
-                asked.note("with a prefix" if prefix else "without a prefix")
-                asked.note("several values" if len(values.values) > 1 else "one value")
-
-    agree()
+    any_values()
+    for seed in seeds(30):
+        chance = Random(seed)
+        records = [*mixed_records(chance, MIXED), *alike_records(chance, ALIKE)]
+        with about(f"seed {seed}"):
+            compare(records, [aimed_values(chance) for _ in range(8)], chance.randint(1, 12))
     assert asked.missing(asked_about.FIELDS) == set()
     assert asked.times("answered") > asked.times("refused")
+
+
+def _kinds_of_values(values: ValueList | None, *, prefix: str) -> set[str]:
+    """What a list of values is an example of, by what is in it."""
+    if values is None:
+        return {"refused"}
+    if not values.values:
+        return {"answered"}
+    is_whole = values.distinct == len(values.values)
+    return {
+        "answered",
+        "all values" if is_whole else "values left out",
+        "with a prefix" if prefix else "without a prefix",
+        "several values" if len(values.values) > 1 else "one value",
+    }

@@ -160,7 +160,9 @@ def test_an_address_that_swallows_everything_fails_in_bounded_time(
 ) -> None:
     status, said, seconds = manage(black_hole, tmp_path, "migrate")
     assert status != 0
-    assert "timed out" in said.splitlines()[-1]
+    # The driver knows by then that nothing came, or not even that it has asked.
+    last = said.splitlines()[-1]
+    assert "timed out" in last or "No servers found yet" in last
     assert seconds < MAX_CONNECT_SECONDS + START_SECONDS
     status, said, seconds = wait(black_hole, tmp_path, 2)
     assert status == 1
