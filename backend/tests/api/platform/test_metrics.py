@@ -72,6 +72,20 @@ def test_processes_that_die_often_do_not_fill_the_directory(tmp_path: Path) -> N
     assert len(left) == 1 + 32
 
 
+def test_a_start_removes_what_former_processes_left_and_nothing_else(tmp_path: Path) -> None:
+    with start(tmp_path, "4", "wait") as alive:
+        assert alive.stdout is not None
+        alive.stdout.read(1)
+        of_living = set(tmp_path.iterdir())
+        (tmp_path / f"counter_{NO_PROCESS}.db").touch()
+        (tmp_path / f"gauge_mostrecent_{NO_PROCESS}.db").touch()
+        (tmp_path / "other.txt").touch()
+        metrics.forget_former_processes(tmp_path)
+        assert set(tmp_path.iterdir()) == of_living | {tmp_path / "other.txt"}
+        assert value_of(tmp_path, "elkv_test_things_total") == 4
+        alive.communicate()
+
+
 def test_a_reading_that_fails_takes_no_other_along(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
