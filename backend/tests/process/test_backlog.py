@@ -24,7 +24,7 @@ from tests.process.service import Tenant, report
 
 IS_LONG = bool(os.environ.get("SOAK"))
 AWAY_SECONDS = 600.0 if IS_LONG else 0.0
-JOURNAL_BYTES = (64 << 20) if IS_LONG else (1 << 20)
+JOURNAL_BYTES = (24 << 20) if IS_LONG else (1 << 20)
 FULL_SECONDS = 900.0 if IS_LONG else 120.0
 BATCH = 200
 PAUSE_SECONDS = 0.5
