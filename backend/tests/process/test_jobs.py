@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,9 +13,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from pymongo import MongoClient
 
 from app.health.checks import Status
 from app.health.parts import check_beat, check_worker
@@ -37,7 +38,6 @@ class Group:
     def __init__(self, directory: Path, redis: RedisServer, **environment: str) -> None:
         self.ledger = directory / "ledger"
         self.ledger.touch()
-        self.database = directory / "db.sqlite3"
         kept = {name: text for name, text in os.environ.items() if name not in _NOT_INHERITED}
         self.environment = {
             **kept,
@@ -110,12 +110,18 @@ class Group:
         """The names that came with these words, in order."""
         return [line[1] for line in self.lines() if line[0] in words]
 
-    def rows(self, query: str) -> list[tuple[str, ...]]:
-        connection = sqlite3.connect(self.database, timeout=20)
-        try:
-            return connection.execute(query).fetchall()
-        finally:
-            connection.close()
+    def shell(self, code: str) -> str:
+        """What a piece of Python prints, where models are."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", code],
+            cwd=BACKEND,
+            env=self.environment,
+            check=True,
+            timeout=120,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
 
 
 @pytest.fixture
@@ -127,14 +133,23 @@ def group(tmp_path: Path, own_redis: RedisServer) -> Iterator[Group]:
         made.close()
 
 
-@pytest.fixture
-def ticking(tmp_path: Path, own_redis: RedisServer) -> Iterator[Group]:
+@pytest.fixture(params=["sqlite", pytest.param("mongodb", marks=pytest.mark.mongo)])
+def ticking(
+    request: pytest.FixtureRequest, tmp_path: Path, own_redis: RedisServer
+) -> Iterator[Group]:
     """With beats that ask for `tests.tick`."""
-    made = Group(tmp_path, own_redis, ELKV_TICKS="1")
+    database = {}
+    if request.param == "mongodb":
+        database = {name: os.environ[name] for name in ("MONGO_HOST", "MONGO_PORT")}
+        database["MONGO_DB_NAME"] = f"elkv_test_jobs_{os.getpid()}"
+    made = Group(tmp_path, own_redis, ELKV_TICKS="1", **database)
     try:
         yield made
     finally:
         made.close()
+        if database:
+            with MongoClient[Any](database["MONGO_HOST"], int(database["MONGO_PORT"])) as client:
+                client.drop_database(database["MONGO_DB_NAME"])
 
 
 def wait_until(is_so: Callable[[], object], seconds: float = START_SECONDS) -> float:
@@ -182,8 +197,7 @@ class Trouble:
 def test_two_beats_two_workers_and_kills_do_each_period_once(
     ticking: Group, own_redis: RedisServer
 ) -> None:
-    ticking.run(
-        *("manage.py", "shell", "--verbosity", "0", "-c"),
+    ticking.shell(
         "from tests.process.due_jobs import KIND, ensure, utc_now\n"
         "ensure(KIND, 'one', due_at=utc_now())",
     )
@@ -197,10 +211,11 @@ def test_two_beats_two_workers_and_kills_do_each_period_once(
     # What was missed while nobody could is made up for, and no time is left out.
     wait_until(lambda: len(ticking.said("ended")) > ended + 5)
     ticking.stop()
-    done = [
-        datetime.fromisoformat(key)
-        for (key,) in ticking.rows("SELECT key FROM core_duework WHERE kind = 'ticked' ORDER BY 1")
-    ]
+    said = ticking.shell(
+        "from app.core.models import DueWork\n"
+        "print(*sorted(DueWork.objects.filter(kind='ticked').values_list('key', flat=True)))"
+    )
+    done = [datetime.fromisoformat(key) for key in said.split()]
     assert len(done) > TICKING_SECONDS / 2
     assert {later - sooner for sooner, later in pairwise(done)} == {timedelta(seconds=1)}
     assert set(Counter(ticking.said("ended")).values()) == {1}
