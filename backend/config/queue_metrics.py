@@ -26,7 +26,7 @@ def read_queues() -> Iterable[Reading]:
 
 def _of_redis() -> list[Reading]:
     prefix = celery_prefix(settings.REDIS or {})
-    with redis.answering():
+    with redis.asking():
         pipeline = redis.client().pipeline(transaction=False)
         for queue in QUEUES:
             pipeline.llen(f"{prefix}{queue}")

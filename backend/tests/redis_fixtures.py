@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import caches
 from pytest_django import Settings
 
-from app.core.redis import client
+from app.core.redis import forget_connections
 from app.core.redis_cache import PrefixedRedisCache
 from config.env import Env
 from config.redis import cache_of, redis_from_env
@@ -48,9 +48,7 @@ def use_redis(settings: Settings) -> Iterator[UseRedis]:
 
 def close() -> None:
     """Closes what this process has open."""
-    if client.cache_info().currsize:
-        client().close()
-    client.cache_clear()
+    forget_connections()
     backend = caches["default"]
     if isinstance(backend, PrefixedRedisCache):
         for pool in backend._cache._pools.values():

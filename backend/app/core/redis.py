@@ -5,8 +5,9 @@ Without REDIS_HOST there is no Redis: whoever may use it asks `is_on` first.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -19,14 +20,18 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, Unavailable
 
 __all__ = [
+    "Breaker",
     "RedisError",
     "answering",
+    "asking",
     "async_client",
     "client",
     "database",
+    "forget_connections",
     "is_on",
     "key_of",
     "redis_unavailable",
@@ -41,6 +46,7 @@ log = structlog.get_logger(__name__)
 _RETRIES = 1
 _RETRIED = (redis.ConnectionError,)
 _RETRY_AFTER_SECONDS = 2
+_AWAY_SECONDS = 1.0
 _KEYS_AT_ONCE = 500
 _GLOB = str.maketrans({sign: f"\\{sign}" for sign in "\\*?[]"})
 
@@ -112,6 +118,58 @@ def answering() -> Iterator[None]:
     except RedisError as error:
         log.warning("redis_failed", error=type(error).__name__, detail=str(error))
         raise redis_unavailable() from error
+
+
+class Breaker:
+    """Keeps the threads of a process from waiting, all of them, for a Redis that hangs: after one
+    has waited in vain, one at a time tries again, and the others are told at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._is_suspect = False
+        self._until = 0.0
+        self._trying = threading.Lock()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Like `answering`; `Unavailable` also at once."""
+        is_trial = self._enter()
+        try:
+            with answering():
+                yield
+        except Unavailable as error:
+            self._is_suspect = isinstance(error.__cause__, redis.TimeoutError)
+            self._until = self._clock.monotonic() + _AWAY_SECONDS
+            raise
+        else:
+            self._is_suspect = False
+        finally:
+            if is_trial:
+                self._trying.release()
+
+    def _enter(self) -> bool:
+        if not self._is_suspect:
+            return False
+        if self._clock.monotonic() < self._until or not self._trying.acquire(blocking=False):
+            raise redis_unavailable()
+        return True
+
+
+class _Process:
+    breaker = Breaker(SYSTEM_CLOCK)
+
+
+def asking() -> AbstractContextManager[None]:
+    """For what requests wait for; see `Breaker`."""
+    return _Process.breaker.asking()
+
+
+def forget_connections() -> None:
+    """Closes what this process has open, and forgets what it knew of the server."""
+    if client.cache_info().currsize:
+        client().close()
+    client.cache_clear()
+    _Process.breaker = Breaker(SYSTEM_CLOCK)
 
 
 def redis_unavailable() -> Unavailable:

@@ -59,7 +59,11 @@ class Package:
 
     @cached_property
     def _records(self) -> list[StoredRecord]:
-        return read_records(self._frame)
+        try:
+            return read_records(self._frame)
+        except (TypeError, ValueError):
+            log.warning("live_frame_unreadable", publisher=str(self.head.publisher))
+            return []
 
 
 class Listener:

@@ -117,6 +117,6 @@ def test_while_redis_is_away_only_signing_in_waits_for_it(
             own_redis.client().execute_command("ACL", "SETUSER", "elk", "on", ">pass word", *RIGHTS)
         else:
             own_redis.go_on()
-        assert client.post("/api/auth/login/", json=login).status_code == 200
         wait_for(client, redis="up", worker="up", beat="up")
+        assert client.post("/api/auth/login/", json=login).status_code == 200
     assert not [line for line in running.said if "starts again" in line]

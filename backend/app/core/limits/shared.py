@@ -95,17 +95,17 @@ class SharedLimiter:
         self._script = client.register_script(SCRIPT)
 
     def take(self, *charges: Charge) -> Refusal | None:
-        with connections.answering():
+        with connections.asking():
             reply = self._script(keys_of(charges), arguments_of(charges, self._clock))
         return refusal_of(reply, charges)
 
     def give_back(self, *charges: Charge) -> None:
         taken = [charge for charge in charges if not isinstance(charge.limit, Rate)]
-        with connections.answering():
+        with connections.asking():
             self._script(keys_of(taken), arguments_of(taken, self._clock, is_back=True))
 
     def forget(self, limit: Limit, subject: str) -> None:
-        with connections.answering():
+        with connections.asking():
             self._client.unlink(key_of(limit, subject))
 
 

@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from django.core.cache import cache
 from pytest_django import Settings
+from redis.exceptions import ConnectionError, TimeoutError
 
 from app.core.errors import Broken, Unavailable
 from app.core.exception_handler import find_problem
-from app.core.redis import RedisError, answering, async_client, client, is_on, key_of
+from app.core.redis import (
+    Breaker,
+    RedisError,
+    answering,
+    asking,
+    async_client,
+    client,
+    is_on,
+    key_of,
+)
 from tests.redis_fixtures import UseRedis
 from tests.redis_server import RedisServer
+from tests.unit.core.limits.clocks import TurnedClock
 
 # The time limits of `use_redis`, twice: to connect, and to be answered.
 BOUND_SECONDS = 3.0
@@ -138,3 +151,57 @@ def test_a_redis_that_was_not_set_up_is_a_bug_to_ask_for(settings: Settings) -> 
     assert not is_on()
     with pytest.raises(Broken):
         key_of("a")
+
+
+def test_threads_do_not_all_wait_for_a_redis_that_hangs(
+    own_redis: RedisServer, use_redis: UseRedis
+) -> None:
+    use_redis(own_redis)
+
+    def ask() -> float:
+        """How long until it was answered or refused."""
+        began = time.monotonic()
+        with suppress(Unavailable), asking():
+            client().ping()
+        return time.monotonic() - began
+
+    ask()
+    own_redis.hang()
+    assert ask() > 0.4
+    with ThreadPoolExecutor(20) as threads:
+        waited = list(threads.map(lambda _: ask(), range(200)))
+    # Whoever tries while the others are told waits; there is one at a time.
+    assert sum(seconds > 0.2 for seconds in waited) <= 2
+    own_redis.go_on()
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            with asking():
+                assert client().ping()
+            break
+        except Unavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_one_at_a_time_tries_whether_redis_is_back() -> None:
+    clock = TurnedClock()
+    breaker = Breaker(clock)
+    with pytest.raises(Unavailable), breaker.asking():
+        raise TimeoutError("no answer")
+    with pytest.raises(Unavailable), breaker.asking():
+        raise AssertionError("nobody asks so soon")
+    clock.turn(1.1)
+    with breaker.asking(), pytest.raises(Unavailable), breaker.asking():
+        raise AssertionError("somebody else is trying")
+    with breaker.asking(), breaker.asking():
+        pass
+
+
+def test_a_connection_that_is_refused_need_not_be_waited_for() -> None:
+    breaker = Breaker(TurnedClock())
+    for _ in range(3):
+        with pytest.raises(Unavailable), breaker.asking():
+            raise ConnectionError("refused")
+    with breaker.asking():
+        pass
