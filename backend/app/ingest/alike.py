@@ -31,6 +31,7 @@ SLICE = 256
 
 Object = dict[str, Any]
 _NO_LEVEL = (None, None)
+_ONLY_NONE = {type(None)}
 _MERGED = frozenset({"attributes", "_stream", "_index"})
 Read = Callable[[Place, list[Any]], Sequence[Any]]
 
@@ -149,12 +150,13 @@ class _Group:
         """The values of the first place that has any: a row without is odd. `None`: none has."""
         for place in places:
             values = read(place, self._column(place))
-            missing = values.count(None)
-            if missing < len(values):
-                if missing:
-                    self._leave_out(values)
-                self._taken.append(place)
-                return values
+            kinds = set(map(type, values))
+            if kinds == _ONLY_NONE:
+                continue
+            if not kinds.isdisjoint(_ONLY_NONE):
+                self._leave_out(values)
+            self._taken.append(place)
+            return values
         return None
 
     def _column(self, place: Place) -> list[Any]:

@@ -26,7 +26,7 @@ from tests.benchmarks.shipping import Shipping
 RECORDS = 50_000
 BATCH = 1_000
 # As in `manage.py shipper`, which cannot be imported without a configuration.
-GC_THRESHOLDS = (100_000, 20, 50)
+GC_THRESHOLDS = (500_000, 20, 50)
 LINES = 25
 
 

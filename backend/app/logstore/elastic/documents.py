@@ -104,7 +104,7 @@ class _Together:
         self._add("attributes", _texts(by_name["attributes"]))
         for name in OPTIONAL:
             values = by_name[name]
-            if values.count(None) < len(values):
+            if values[0] is not None or values.count(None) < len(values):
                 self._add(name, values)
         if True in by_name["is_sent"]:
             pairs = zip(by_name["is_sent"], by_name["digest"], strict=True)

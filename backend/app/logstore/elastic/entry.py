@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from operator import attrgetter, itemgetter
 
 from app.core.ids import OrgId
@@ -128,24 +129,24 @@ class Entry:
             for place, document in zip(places, documents, strict=True)
             if isinstance(document, Exception)
         ]
+        if rejected:
+            pairs = list(zip(chosen, documents, strict=True))
+            chosen = [record for record, document in pairs if isinstance(document, bytes)]
         keys = keys_of(chosen)
-        written = [
-            (key, document, record)
-            for key, document, record in zip(keys, documents, chosen, strict=True)
-            if isinstance(document, bytes)
-        ]
-        start, end = action(partition.index)
+        start, end = (part.encode() for part in action(partition.index))
+        pieces = zip(
+            repeat(start),
+            map(str.encode, keys),
+            repeat(end),
+            [document for document in documents if isinstance(document, bytes)],
+            repeat(b"\n"),
+            strict=False,
+        )
         self.items += [
-            Item(
-                partition.index,
-                key,
-                (start + key + end).encode() + document + b"\n",
-                record,
-                self._position,
-            )
-            for key, document, record in written
+            Item(partition.index, key, lines, record, self._position)
+            for key, lines, record in zip(keys, map(b"".join, pieces), chosen, strict=True)
         ]
-        self._sent_ids.note_made([key for key, _, _ in written], fields.org_id)
+        self._sent_ids.note_made(keys, fields.org_id)
         return rejected
 
     def _look_up(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> None:

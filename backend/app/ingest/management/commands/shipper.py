@@ -22,8 +22,9 @@ from app.logstore.registry import open_writer
 from app.logstore.stocks import sole_writer
 from app.streams.known_places import known_places
 
-# Records are many, short-lived and without cycles: the collector need not look at them often.
-GC_THRESHOLDS = (100_000, 20, 50)
+# Records are many, short-lived and without cycles: the collector need not look at those that wait
+# for a commit, which are a few hundred thousand objects.
+GC_THRESHOLDS = (500_000, 20, 50)
 # A store that hangs must not hold the end up: everything is in the journal too.
 STOP_SECONDS = 25.0
 NOT_DRAINED = 1
