@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
+from app.core.errors import Unavailable
 from app.logstore.elastic.upkeep import keep_up
 from app.logstore.elastic.writer import ElasticWriter, Limits
 from app.logstore.types import NS_PER_DAY, NS_PER_SECOND, Position, RoutedRecord
@@ -23,6 +25,7 @@ TICKS_A_DAY = 40
 # So many ticks later an id comes again: less than a day, within which it is remembered.
 REPEATED_AFTER = 25
 TICKS_AN_ENTRY = 4
+ENTRIES_A_COMMIT = 2
 AHEAD_NS = NS_PER_DAY // 2
 BEAT_SECONDS = 0.25
 _SPEED = NS_PER_DAY // NS_PER_SECOND
@@ -34,7 +37,7 @@ def received_ns(tick: int) -> int:
 
 
 def now_ns(began: float) -> int:
-    """The time of the fast clock."""
+    """The time of the fast clock, by the wall's."""
     return START_NS + int((time.time() - began) * NS_PER_SECOND) * _SPEED
 
 
@@ -68,36 +71,61 @@ def shared_digest(tick: int) -> bytes:
 
 
 def ship(location: Path, name: str, began: float, ticks: int) -> None:
-    """Takes in as ticks come, commits a few times a second, and says how far it is."""
-    writer = ElasticWriter(location, limits=Limits(patience_seconds=20.0))
-    for number, start in enumerate(range(0, ticks, TICKS_AN_ENTRY), start=1):
+    """Takes in as ticks come, commits a few times a second, and says how far it is. What could not be
+    committed is appended again, as the real shipper does."""
+    writer = ElasticWriter(location, holds_back=True, limits=Limits(patience_seconds=20.0))
+    entries = list(range(0, ticks, TICKS_AN_ENTRY))
+    appended = committed = 0
+    while committed < len(entries):
+        try:
+            appended = _append(writer, name, began, entries, appended)
+            held = writer.commit()
+        except Unavailable as error:
+            sys.stdout.write(f"again from {committed}: {error.detail}\n")
+            appended = committed
+            time.sleep(0.1)
+            continue
+        committed = appended if held is None else held.number - 1
+        sys.stdout.write(f"{committed * TICKS_AN_ENTRY}\n")
+        sys.stdout.flush()
+    writer.close()
+
+
+def _append(
+    writer: ElasticWriter, name: str, began: float, entries: list[int], appended: int
+) -> int:
+    """Appends a few entries when their last tick has come; the number of the last one."""
+    for start in entries[appended : appended + ENTRIES_A_COMMIT]:
         due = began + (start + TICKS_AN_ENTRY) / TICKS_A_DAY
         time.sleep(max(0.0, due - time.time()))
-        entry = [
-            one for tick in range(start, start + TICKS_AN_ENTRY) for one in records_of(name, tick)
-        ]
-        writer.append(entry, position=Position(name, number))
-        if number % 2 == 0:
-            writer.commit()
-            sys.stdout.write(f"{start + TICKS_AN_ENTRY}\n")
-            sys.stdout.flush()
-    writer.close()
-    sys.stdout.write(f"{ticks}\n")
+        ticks = range(start, start + TICKS_AN_ENTRY)
+        records = [one for tick in ticks for one in made_once(name, tick)]
+        appended += 1
+        writer.append(records, position=Position(name, appended))
+    return appended
 
 
-def beat(location: Path, began: float) -> None:
-    """Keeps up until it is ended."""
+@cache
+def made_once(name: str, tick: int) -> tuple[RoutedRecord, ...]:
+    """The records of a tick, which have the same ids when they are appended again."""
+    return tuple(records_of(name, tick))
+
+
+def beat(location: Path, clock: Path) -> None:
+    """Keeps up until it is ended. The file says what time it is: a machine that is too slow for a
+    period a second would else delete what is not stored yet."""
     while True:
-        keep_up(location, now_ns(began), ahead_ns=AHEAD_NS)
+        if now := clock.read_text():
+            keep_up(location, int(now), ahead_ns=AHEAD_NS)
         time.sleep(BEAT_SECONDS)
 
 
 def main() -> None:
-    kind, location, began, *rest = sys.argv[1:]
+    kind, location, *rest = sys.argv[1:]
     if kind == "beat":
-        beat(Path(location), float(began))
+        beat(Path(location), Path(rest[0]))
     else:
-        ship(Path(location), rest[0], float(began), int(rest[1]))
+        ship(Path(location), rest[0], float(rest[1]), int(rest[2]))
 
 
 if __name__ == "__main__":
