@@ -165,3 +165,42 @@ def test_a_service_that_is_killed_is_missed_and_comes_back(
     sender.ledger.check(Counter(mine))
     assert "Traceback" not in deployment.api.told
     assert "Traceback" not in deployment.ingest.told
+
+
+def test_partitions_that_refuse_are_named_and_mended(deployment: Deployment) -> None:
+    deployment.wait_until_healthy()
+    partitions = (
+        f"{deployment.services.elastic.url}"
+        f"/{deployment.environment['ELASTICSEARCH_INDEX_PREFIX']}-*d-*/_settings"
+    )
+
+    def block(*, is_on: bool | None) -> None:
+        # What Elasticsearch itself sets when a disk is almost full.
+        body = {"index.blocks.read_only_allow_delete": is_on}
+        assert httpx.put(partitions, json=body, timeout=30).status_code == 200
+
+    block(is_on=True)
+    try:
+        with deployment.tenant.client() as client:
+            taken = client.post("/api/v1/logs/", content=b'{"message":"held back"}')
+        assert taken.status_code == 202
+
+        def is_named() -> bool:
+            checks = deployment.health(deployment.ingest)["checks"]
+            return bool(
+                checks["elasticsearch"]["status"] == checks["shipper"]["status"] == "degraded"
+                and checks["elasticsearch"]["broken"]
+                and checks["journal"]["entries"]
+            )
+
+        named = wait_until(is_named, 30, lambda: str(deployment.health(deployment.ingest)))
+        assert answers(deployment.ingest.url, "/health/")
+        assert answers(deployment.ingest.url, "/health/ready/")
+        metrics = httpx.get(f"{deployment.ingest.url}/metrics", timeout=20).text
+        held = [line for line in metrics.splitlines() if line.startswith("elkv_store_held_records")]
+        assert sum(float(line.split()[-1]) for line in held) >= 1
+    finally:
+        block(is_on=None)
+    back = deployment.wait_until_healthy()
+    report(f"named after {named:.1f} s, mended {back:.1f} s after the block was gone")
+    assert deployment.person.count('"held back"') == 1
