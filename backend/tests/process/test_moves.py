@@ -26,8 +26,8 @@ from tests.process.service import Service, Tenant, report
 pytestmark = [pytest.mark.process, pytest.mark.elastic]
 
 HOSTS = os.environ.get("ELASTICSEARCH_HOSTS", "")
-KILLS = 4
-OURS, THEIRS = 3_000, 300
+KILLS = 20 if os.environ.get("SOAK") else 3
+OURS, THEIRS = 2_000, 200
 TWO_WEEKS_NS = 14 * NS_PER_DAY
 
 
