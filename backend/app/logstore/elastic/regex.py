@@ -51,18 +51,35 @@ def _has_surrogate(text: str) -> bool:
 
 def _escaped(character: str) -> str:
     # A backslash before a letter would be a class of its own.
-    is_plain = not character.isascii() or character.isalnum() or character in " \t\n\r\0"
-    return character if is_plain else f"\\{character}"
+    return character if _is_plain(character) else f"\\{character}"
+
+
+def _is_plain(character: str) -> bool:
+    return not character.isascii() or character.isalnum() or character in " \t\n\r\0"
 
 
 def _class(ranges: Ranges) -> str | None:
     if ranges == ((0, LAST_CODE_POINT),):
         return "."
-    inside = "".join(
-        _escaped(chr(first)) if first == last else f"{_escaped(chr(first))}-{_escaped(chr(last))}"
-        for first, last in _without_surrogates(ranges)
-    )
+    inside = "".join(_range(first, last) for first, last in _without_surrogates(ranges))
     return f"[{inside}]" if inside else None
+
+
+def _range(first: int, last: int) -> str:
+    """The code points from first to last. No end of a range is escaped: Elasticsearch 9 takes that for
+    three characters."""
+    before = after = ""
+    while first <= last and not _is_plain(chr(first)):
+        before += _escaped(chr(first))
+        first += 1
+    while first <= last and not _is_plain(chr(last)):
+        after += _escaped(chr(last))
+        last -= 1
+    if first == last:
+        before += chr(first)
+    elif first < last:
+        before += f"{chr(first)}-{chr(last)}"
+    return before + after
 
 
 def _without_surrogates(ranges: Ranges) -> Ranges:
