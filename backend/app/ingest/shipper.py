@@ -6,6 +6,7 @@ store knows by the position what it has.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -36,9 +37,15 @@ OBSERVER_GOODBYE_SECONDS = 1.0
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often things happen. A commit is due a second after the one before began, earlier when
-    so much waits."""
+    so much waits.
+
+    Who is behind takes so many times longer over it: a store does nothing else meanwhile, and what
+    is so old is not waited for to the second.
+    """
 
     commit_seconds: float = 1.0
+    behind_seconds: float = 2.0
+    behind_factor: int = 3
     commit_records: int = 60_000
     commit_bytes: int = 64 << 20
     status_seconds: float = 1.0
@@ -97,7 +104,7 @@ class Shipper:
         # The first entry that the store could not take whole; nothing is trimmed from it on.
         self._held: int | None = None
         self._committed = self._trimmed = 0
-        self._commit_began = -self._pace.commit_seconds
+        self._commit_began = -math.inf
         self._maintained = clock.monotonic()
         now_ns = clock.now_ns()
         self._status = ShipperStatus(os.getpid(), "running", now_ns, now_ns)
@@ -169,7 +176,7 @@ class Shipper:
                 metrics.ENTRIES_SET_ASIDE.inc()
                 self._journal.set_aside(prepared.number, again.rejected[0].detail)
         self._fault("ship:after_append")
-        self._waiting.add(prepared)
+        self._waiting.add(prepared, self._clock.now_ns())
         org_id = prepared.batch.org_id
         if report.stored and any(lane.wants(org_id) for lane in self._lanes):
             bad = {one.index for one in report.rejected}
@@ -206,10 +213,13 @@ class Shipper:
             raise
 
     def _is_commit_due(self) -> bool:
+        pace = self._pace
+        is_behind = self._waiting.lag_ns > pace.behind_seconds * NS_PER_SECOND
+        commit_seconds = pace.commit_seconds * (pace.behind_factor if is_behind else 1)
         return (
-            self._clock.monotonic() - self._commit_began >= self._pace.commit_seconds
-            or self._waiting.records >= self._pace.commit_records
-            or self._waiting.payload_bytes >= self._pace.commit_bytes
+            self._clock.monotonic() - self._commit_began >= commit_seconds
+            or self._waiting.records >= pace.commit_records
+            or self._waiting.payload_bytes >= pace.commit_bytes
         )
 
     def _commit(self) -> None:
@@ -297,10 +307,13 @@ class _Waiting:
 
     def __init__(self) -> None:
         self.entries = self.records = self.payload_bytes = self.last_number = 0
+        # How long the last one had been in the journal.
+        self.lag_ns = 0
         self.kept: list[Sequence[RoutedRecord]] = []
 
-    def add(self, prepared: Prepared) -> None:
+    def add(self, prepared: Prepared, now_ns: int) -> None:
         self.entries += 1
         self.records += len(prepared.made.records)
         self.payload_bytes += prepared.payload_bytes
         self.last_number = prepared.number
+        self.lag_ns = now_ns - prepared.batch.received_ns

@@ -38,6 +38,7 @@ ACME = OrgId(UUID(int=1))
 GLOBEX = OrgId(UUID(int=2))
 RECEIVED_NS = 1_795_000_000_000_000_000
 QUICK = Pace(commit_seconds=0.02, status_seconds=0.02, maintain_seconds=0.02)
+LONG_AGO_NS = 1_000_000_000_000_000_000
 PATIENCE_SECONDS = 20.0
 
 
@@ -48,10 +49,15 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def batch(*lines: bytes, org_id: OrgId = ACME, bad: dict[int, str] | None = None) -> bytes:
-    first_id = uuid7_run(RECEIVED_NS // 1_000_000)
+def batch(
+    *lines: bytes,
+    org_id: OrgId = ACME,
+    bad: dict[int, str] | None = None,
+    received_ns: int = RECEIVED_NS,
+) -> bytes:
+    first_id = uuid7_run(received_ns // 1_000_000)
     return encode(
-        Batch(org_id, RECEIVED_NS, first_id, "ndjson", list(lines), stream="", bad=bad or {})
+        Batch(org_id, received_ns, first_id, "ndjson", list(lines), stream="", bad=bad or {})
     )
 
 
@@ -141,6 +147,20 @@ def test_many_records_are_committed_before_the_second_is_over(journal: Journal) 
         journal.append([batch(b'{"message":"first"}')])
         until(lambda: is_shipped(journal))
         journal.append([batch(b"{}", b"{}"), batch(b"{}")])
+        until(lambda: is_shipped(journal))
+
+
+def test_who_is_behind_commits_less_often_until_the_next_fresh_entry(journal: Journal) -> None:
+    store = CountingStore()
+    pace = Pace(commit_seconds=0.001, behind_factor=1_000_000_000)
+    with shipping(Parts(journal, store, DefaultStreams()), pace):
+        # The first commit is due at once.
+        journal.append([batch(b'{"message":"old"}', received_ns=LONG_AGO_NS)])
+        until(lambda: is_shipped(journal))
+        journal.append([batch(b'{"message":"old too"}', received_ns=LONG_AGO_NS)])
+        until(lambda: store.appends == 2)
+        assert messages(store) == ["old"]
+        journal.append([batch(b'{"message":"fresh"}', received_ns=time.time_ns())])
         until(lambda: is_shipped(journal))
 
 
