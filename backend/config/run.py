@@ -30,7 +30,7 @@ from config.first_start import (
     is_prepared,
     write_stamp,
 )
-from config.redis import BROKER
+from config.job_parts import job_parts
 from config.spawn import spawn, wait
 from config.supervisor import Part, Supervisor, describe_end
 
@@ -40,9 +40,6 @@ BACKLOG = 2048
 LOCK_SECONDS = 5.0
 READY_SECONDS = 60.0
 RETRY_SECONDS = 0.1
-# Nobody waits for background jobs as for the first answer.
-WORKER_DELAY_SECONDS = 1.5
-WORKER_SHUTDOWN_SECONDS = "4"
 HIGHEST_PORT = 65_535
 IPV4 = 4
 
@@ -199,57 +196,13 @@ def parts_of(options: Options, url: str, listener: socket.socket) -> tuple[Part,
     descriptor = listener.fileno()
     web = Part("web", ("config.serve", str(descriptor)), inherited=(descriptor,))
     shipper = Part("shipper", ("manage.py", "shipper"))
-    jobs = _shared_workers() if _has_shared_broker() else (_embedded_worker(),)
+    jobs = job_parts(Env(os.environ))
     has_journal = Env(os.environ).text("JOURNAL_MODE", "local") == "local"
     parts: tuple[Part, ...] = (web, *([shipper] if has_journal else []), *jobs)
     if options.is_demo:
         state = options.data_dir / "secrets" / "demo.json"
         parts = (*parts, Part("demo", ("app.cli", "--url", url, "demo", "--state", str(state))))
     return parts
-
-
-def _has_shared_broker() -> bool:
-    env = Env(os.environ)
-    default = "filesystem://" if env.find("REDIS_HOST") is None else BROKER
-    return not env.text("CELERY_BROKER_URL", default).startswith("filesystem:")
-
-
-_CELERY = ("celery", "--quiet", "-A", "config")
-_QUIET = ("--loglevel", "warning")
-
-
-def _embedded_worker() -> Part:
-    """One process with threads, and beat among them: nobody else reads the broker's files."""
-    return Part(
-        "worker",
-        (
-            *(*_CELERY, "worker", "--pool", "threads", "--concurrency", "2"),
-            *(*_QUIET, "--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ),
-        environment={"EMBEDDED_BEAT": "1"},
-        delay_seconds=WORKER_DELAY_SECONDS,
-    )
-
-
-def _shared_workers() -> tuple[Part, ...]:
-    """As in production: a worker whose processes can be ended at their time limits, and beat."""
-    worker = Part(
-        "worker",
-        (
-            *(*_CELERY, "worker", "--pool", "prefork", "--concurrency", "2"),
-            *(*_QUIET, "--without-gossip", "--without-mingle"),
-        ),
-        # All of the group has to end within ten seconds.
-        environment={
-            "REMAP_SIGTERM": "SIGQUIT",
-            "WORKER_SHUTDOWN_SECONDS": WORKER_SHUTDOWN_SECONDS,
-        },
-        delay_seconds=WORKER_DELAY_SECONDS,
-    )
-    beat = Part(
-        "beat", (*_CELERY, "beat", *_QUIET, "--pidfile", ""), delay_seconds=WORKER_DELAY_SECONDS
-    )
-    return worker, beat
 
 
 def _manage(data_dir: Path, *arguments: str) -> str:
