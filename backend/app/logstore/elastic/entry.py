@@ -80,6 +80,8 @@ class Entry:
     def _made_again(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> frozenset[int]:
         """The records with ids of ours that are there already: a first try was cut off before its
         commit, and what it stored may have been moved since."""
+        if not self._moved:
+            return frozenset()
         asked = {
             index: (record, self._moved[record.org_id, home])
             for index, (record, home) in enumerate(zip(records, homes, strict=True))
