@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -20,8 +21,8 @@ from app.logstore.interface import LogReader, LogWriter
 from app.logstore.registry import open_reader, open_writer
 from app.logstore.types import NS_PER_SECOND, Position, RoutedRecord
 from tests.conformance.records import NOON_NS, a_record
+from tests.elastic_indices import own_indices
 
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f1"
 KEY = b"the key of these tests"
 
 
@@ -40,16 +41,18 @@ class StoppedClock:
 
 @dataclass
 class Shelf:
-    """An opened store and its clock."""
+    """An opened store and its clock. Each has a journal of its own: in Elasticsearch many tests
+    write to the same indices, which know how far a journal has come."""
 
     reader: LogReader
     writer: LogWriter
     clock: StoppedClock
+    journal: str = field(default_factory=lambda: str(uuid4()))
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def put(self, *records: RoutedRecord) -> None:
         """Stores records; searches see them afterwards."""
-        self.writer.append(records, position=Position(JOURNAL, next(self.numbers)))
+        self.writer.append(records, position=Position(self.journal, next(self.numbers)))
         self.writer.commit()
 
     def put_record(self, scope: Scope, message: str = "it happened", **fields: Any) -> RoutedRecord:
@@ -71,13 +74,26 @@ class Shelf:
         return search
 
 
-STORES = ("memory", "embedded")
+# Those in which not all fields of an organisation can be counted.
+BUDGETED_STORES = ("embedded", pytest.param("elastic", marks=pytest.mark.elastic))
+STORES = ("memory", *BUDGETED_STORES)
+
+
+@pytest.fixture(scope="session")
+def shared_indices() -> Iterator[Path]:
+    """Indices that many tests fill, each for organisations of its own: new ones for each would take
+    longer than the tests."""
+    with own_indices() as location:
+        yield location
 
 
 @pytest.fixture(params=STORES)
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
-    """An empty store of each kind that the search of this process asks."""
-    with shelf_of(request.param, tmp_path / "logs") as opened:
+    """A store of each kind that the search of this process asks, empty for the cast."""
+    location = tmp_path / "logs"
+    if request.param == "elastic":
+        location = request.getfixturevalue("shared_indices")
+    with shelf_of(request.param, location) as opened:
         yield opened
 
 

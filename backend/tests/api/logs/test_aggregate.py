@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.logstore.types import NS_PER_SECOND, RoutedRecord
-from tests.api.logs.conftest import Shelf
+from tests.api.logs.conftest import BUDGETED_STORES, Shelf
 from tests.conformance.records import NOON_NS, a_record
 from tests.conftest import Person
 
@@ -111,7 +111,7 @@ def test_too_many_rows_are_cut_and_said_so(alice: Person, records: list[RoutedRe
     assert [row[1] for row in answer["rows"]] == [count for _, count in counts.most_common(3)]
 
 
-def test_over_no_records_a_sum_is_0_and_the_rest_null(alice: Person, memory_shelf: Shelf) -> None:
+def test_over_no_records_a_sum_is_0_and_the_rest_null(alice: Person, shelf: Shelf) -> None:
     metrics = [{"fn": fn, "field": "x"} for fn in ("count", "sum", "avg", "min", "max", "p95")]
     assert table(alice, metrics=metrics)["rows"] == [[0, 0, None, None, None, None]]
 
@@ -155,7 +155,7 @@ def test_bob_may_and_an_ingest_key_may_not(
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("shelf", ["embedded"], indirect=True)
+@pytest.mark.parametrize("shelf", BUDGETED_STORES, indirect=True)
 def test_a_field_beyond_the_budget_is_refused_by_its_name(alice: Person, shelf: Shelf) -> None:
     shelf.put_record(alice.scope, attributes={f"k{index:03}": 1 for index in range(300)})
     listed = alice.client.get("/api/v1/logs/fields/").json()["fields"]

@@ -68,10 +68,10 @@ quick = settings(
 
 
 @pytest.fixture
-def acme(alice: Person, memory_shelf: Shelf) -> Person:
+def acme(alice: Person, shelf: Shelf) -> Person:
     """Alice, with a few records."""
     for index in range(3):
-        memory_shelf.put_record(
+        shelf.put_record(
             alice.scope, "timeout", level="error", attributes={"latency_ms": index, "x": ["a", 1]}
         )
     return alice
