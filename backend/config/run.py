@@ -6,7 +6,6 @@ that is being restarted refuses no connection: they wait in the queue of the lis
 
 from __future__ import annotations
 
-import fcntl
 import http.client
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.core.clock import SYSTEM_CLOCK
+from app.core.file_lock import LockFile
 from config.env import Env, SettingInvalid
 from config.environments import choose_settings
 from config.first_start import (
@@ -124,11 +124,11 @@ def _bound(listener: socket.socket, address: tuple[Any, ...]) -> socket.socket:
     return listener
 
 
-def lock_directory(directory: Path) -> _Lock:
+def lock_directory(directory: Path) -> LockFile:
     """Holds the directory for this group; the children inherit it, and it ends with the last."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = _Lock(directory / "group.lock")
+        lock = LockFile(directory / "group.lock")
     except OSError as error:
         raise CannotStart(f"cannot use DATA_DIR={directory}: {error.strerror}") from error
     deadline = time.monotonic() + LOCK_SECONDS
@@ -138,26 +138,6 @@ def lock_directory(directory: Path) -> _Lock:
             raise CannotStart(f"DATA_DIR={directory} is in use by another running group")
         time.sleep(RETRY_SECONDS)
     return lock
-
-
-class _Lock:
-    """A lock of the kernel on a file: nothing of it outlives the processes that hold it."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def close(self) -> None:
-        self._file.close()
-
-    def take(self) -> bool:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def url_of(host: str, port: int) -> str:

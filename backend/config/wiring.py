@@ -8,12 +8,13 @@ import sys
 from django.conf import settings
 
 from app.core.clock import SYSTEM_CLOCK
+from app.core.file_lock import LockFile
 from app.ingest.accounts import look_up_sender
 from app.ingest.assembly import observers, stream_directory
 from app.ingest.auth import CachedAuthenticator
 from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
-from app.ingest.exclusive import IntakeMark
+from app.ingest.exclusive import mark_intake
 from app.ingest.intake import JournalWriter, ShippedNumber
 from app.ingest.last_known import LastKnown
 from app.ingest.stored_names import StoredNames
@@ -52,12 +53,12 @@ class _Here:
     """What this process has open beside its journal, or in place of it."""
 
     through: StoreThrough | None = None
-    intake_mark: IntakeMark | None = None
+    intake_mark: LockFile | None = None
 
 
 def _open_journal() -> None:
     if "intake" in settings.WEB_PARTS:
-        _Here.intake_mark = IntakeMark(settings.JOURNAL_DIR)
+        _Here.intake_mark = mark_intake(settings.JOURNAL_DIR)
     journal_process.configure(settings.JOURNAL_DIR, max_bytes=settings.JOURNAL_MAX_BYTES)
     journal_process.journal()
     read_at_scrape(read_journal)
