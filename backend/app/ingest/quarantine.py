@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.journal.batch import Batch
-from app.logstore.types import DEFAULT_STREAM, QUARANTINE_STREAM, RoutedRecord
-
-RETENTION_CLASS = 14
-MAX_MESSAGE = 2_000
+from app.logstore.quarantine import quarantine_entry
+from app.logstore.types import DEFAULT_STREAM, RoutedRecord
 
 
 def quarantined(batch: Batch, index: int, *, reason: str, detail: str = "") -> RoutedRecord:
@@ -29,24 +27,10 @@ def quarantined(batch: Batch, index: int, *, reason: str, detail: str = "") -> R
         attributes["sent_id"] = batch.ids[index]
     if batch.indices is not None and batch.indices[index] is not None:
         attributes["_index"] = batch.indices[index]
-    return RoutedRecord(
-        org_id=batch.org_id,
-        retention_class=RETENTION_CLASS,
-        stream=QUARANTINE_STREAM,
-        id=batch.id_of(index),
-        is_sent=False,
-        first_wins=False,
-        digest=b"",
-        observed_ns=batch.received_ns,
-        timestamp_ns=batch.received_ns,
-        message=raw[:MAX_MESSAGE],
-        level=None,
-        level_number=None,
-        service=None,
-        host=None,
-        environment=None,
-        logger=None,
-        trace_id=None,
-        span_id=None,
+    return quarantine_entry(
+        batch.org_id,
+        batch.id_of(index),
+        received_ns=batch.received_ns,
+        message=raw,
         attributes=attributes,
     )

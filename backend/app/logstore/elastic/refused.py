@@ -7,13 +7,12 @@ from hashlib import blake2b
 import orjson
 
 from app.logstore.identity import derived_id
-from app.logstore.types import QUARANTINE_STREAM, RoutedRecord
+from app.logstore.quarantine import quarantine_entry
+from app.logstore.types import RoutedRecord
 
 REASON = "not_storable"
 # What is kept of a record that is too large even for quarantine.
 CUT_CHARACTERS = 64 << 10
-_RETENTION_CLASS = 14
-_MAX_MESSAGE = 2_000
 _MAX_SHOWN = 512
 
 
@@ -25,23 +24,11 @@ def quarantined(record: RoutedRecord, detail: str) -> RoutedRecord:
     the same whenever it is made of the same record.
     """
     raw = orjson.dumps(record._asdict() | {"org_id": str(record.org_id), "digest": ""}, default=str)
-    return record._replace(
-        retention_class=_RETENTION_CLASS,
-        stream=QUARANTINE_STREAM,
-        id=derived_id(record.org_id, record.id, blake2b(raw, digest_size=16).digest()),
-        is_sent=False,
-        first_wins=False,
-        digest=b"",
-        timestamp_ns=record.observed_ns,
-        message=record.message[:_MAX_MESSAGE],
-        level=None,
-        level_number=None,
-        service=None,
-        host=None,
-        environment=None,
-        logger=None,
-        trace_id=None,
-        span_id=None,
+    return quarantine_entry(
+        record.org_id,
+        derived_id(record.org_id, record.id, blake2b(raw, digest_size=16).digest()),
+        received_ns=record.observed_ns,
+        message=record.message,
         attributes={
             "reason": REASON,
             "detail": detail,
