@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-from config.env import Env, SettingInvalid
+from config.env import HIGHEST_PORT, Env, SettingInvalid
 
 MONGODB_ENGINE = "app.core.mongodb"
 MAX_CONNECT_SECONDS = 10.0
 
 _MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 _DEFAULT_NAME = "elk_vision"
-_HIGHEST_PORT = 65_535
 _MS_PER_SECOND = 1_000
 # How long one may wait to reach a server: what a URL says may not be more either.
 _BOUNDED = ("serverselectiontimeoutms", "connecttimeoutms")
@@ -73,9 +72,7 @@ def _mongodb_of_variables(host: str, env: Env) -> dict[str, Any]:
     user = env.text("MONGO_USER", "")
     if user:
         options["authSource"] = env.text("MONGO_AUTH_SOURCE", "admin")
-    port = env.integer("MONGO_PORT", 27_017, least=1)
-    if port > _HIGHEST_PORT:
-        raise SettingInvalid(f"MONGO_PORT: {port} is more than {_HIGHEST_PORT}")
+    port = env.integer("MONGO_PORT", 27_017, least=1, most=HIGHEST_PORT)
     return {
         **_mongodb(env.text("MONGO_DB_NAME", _DEFAULT_NAME), options),
         "HOST": host,
@@ -139,11 +136,7 @@ def _mongodb(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def _options(env: Env) -> dict[str, Any]:
     """Of the driver: everything that waits is bounded, and a write counts once most nodes have
     it."""
-    connect_seconds = env.seconds("MONGO_CONNECT_TIMEOUT", 3.0)
-    if connect_seconds > MAX_CONNECT_SECONDS:
-        raise SettingInvalid(
-            f"MONGO_CONNECT_TIMEOUT: {connect_seconds:g} is more than {MAX_CONNECT_SECONDS:g}"
-        )
+    connect_seconds = env.seconds("MONGO_CONNECT_TIMEOUT", 3.0, most=MAX_CONNECT_SECONDS)
     connect_ms = max(1, int(connect_seconds * _MS_PER_SECOND))
     options = {
         "appname": "elk-vision",
@@ -166,20 +159,11 @@ def _options(env: Env) -> dict[str, Any]:
 
 def _tls(env: Env) -> dict[str, Any]:
     """There is no way to leave the server's certificate unchecked."""
-    authority = env.find("MONGO_TLS_CA_FILE")
-    certificate = env.find("MONGO_TLS_CERTIFICATE_KEY_FILE")
+    authority = env.file("MONGO_TLS_CA_FILE")
+    certificate = env.file("MONGO_TLS_CERTIFICATE_KEY_FILE")
     if not env.flag("MONGO_TLS", default=bool(authority or certificate)):
         if authority or certificate:
             raise SettingInvalid("MONGO_TLS: is off, but its files are named")
         return {}
-    options: dict[str, Any] = {"tls": True}
-    for name, option, path in (
-        ("MONGO_TLS_CA_FILE", "tlsCAFile", authority),
-        ("MONGO_TLS_CERTIFICATE_KEY_FILE", "tlsCertificateKeyFile", certificate),
-    ):
-        if path is None:
-            continue
-        if not Path(path).is_file():
-            raise SettingInvalid(f"{name}: there is no file {path!r}")
-        options[option] = path
-    return options
+    files = {"tlsCAFile": authority, "tlsCertificateKeyFile": certificate}
+    return {"tls": True, **{option: path for option, path in files.items() if path is not None}}

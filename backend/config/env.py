@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
+HIGHEST_PORT = 65_535
+
 
 class SettingInvalid(ImproperlyConfigured):
     """A variable is missing or cannot be read; the message names it."""
@@ -42,7 +44,7 @@ class Env:
         found = self.find(name)
         return default if found is None else found
 
-    def integer(self, name: str, default: int, *, least: int = 0) -> int:
+    def integer(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
         found = self.find(name)
         if found is None:
             return default
@@ -52,9 +54,11 @@ class Env:
             raise SettingInvalid(f"{name}: {found!r} is not a whole number") from None
         if value < least:
             raise SettingInvalid(f"{name}: {value} is less than {least}")
+        if most is not None and value > most:
+            raise SettingInvalid(f"{name}: {value} is more than {most}")
         return value
 
-    def seconds(self, name: str, default: float) -> float:
+    def seconds(self, name: str, default: float, *, most: float | None = None) -> float:
         found = self.find(name)
         if found is None:
             return default
@@ -64,6 +68,8 @@ class Env:
             raise SettingInvalid(f"{name}: {found!r} is not a number of seconds") from None
         if not 0 < value < float("inf"):
             raise SettingInvalid(f"{name}: {found!r} is not a positive number of seconds")
+        if most is not None and value > most:
+            raise SettingInvalid(f"{name}: {value:g} is more than {most:g}")
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -92,6 +98,13 @@ class Env:
     def path(self, name: str, default: Path) -> Path:
         found = self.find(name)
         return (default if found is None else Path(found).expanduser()).absolute()
+
+    def file(self, name: str) -> str | None:
+        """The path of a file that is there; `None` when the variable is not set."""
+        path = self.find(name)
+        if path is not None and not Path(path).is_file():
+            raise SettingInvalid(f"{name}: there is no file {path!r}")
+        return path
 
     def require(self, *names: str) -> None:
         """Raises `SettingInvalid` that names every one of them that is not set."""

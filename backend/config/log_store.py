@@ -34,10 +34,8 @@ def _elasticsearch(text: str, env: Env) -> Hosts:
     api_key = env.find("ELASTICSEARCH_API_KEY")
     if api_key is not None:
         options["api_key"] = api_key
-    authorities = env.find("ELASTICSEARCH_CA_CERTS")
+    authorities = env.file("ELASTICSEARCH_CA_CERTS")
     if authorities is not None:
-        if not Path(authorities).is_file():
-            raise SettingInvalid(f"ELASTICSEARCH_CA_CERTS: there is no file {authorities!r}")
         options["ca_certs"] = authorities
     user = env.find("ELASTICSEARCH_USER")
     if user is None:

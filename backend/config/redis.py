@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from config.env import Env, SettingInvalid
+from config.env import HIGHEST_PORT, Env, SettingInvalid
 
 # What Celery is told in place of a URL: `config.celery` puts in the address and the password, which
 # a URL among the settings would show to whoever sees a debug page.
@@ -15,7 +14,6 @@ BROKER = "redis://"
 MAX_CONNECT_SECONDS = 10.0
 MAX_SOCKET_SECONDS = 60.0
 
-_HIGHEST_PORT = 65_535
 _HIGHEST_DB = 1_023
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 # A task that its worker did not acknowledge in so long is given to another one: longer than any
@@ -37,18 +35,14 @@ def redis_from_env(env: Env) -> Entry | None:
         return None
     return {
         "HOST": host,
-        "PORT": _at_most("REDIS_PORT", env.integer("REDIS_PORT", 6_379, least=1), _HIGHEST_PORT),
-        "DB": _at_most("REDIS_DB", env.integer("REDIS_DB", 0), _HIGHEST_DB),
+        "PORT": env.integer("REDIS_PORT", 6_379, least=1, most=HIGHEST_PORT),
+        "DB": env.integer("REDIS_DB", 0, most=_HIGHEST_DB),
         "USER": env.text("REDIS_USER", ""),
         "PASSWORD": env.text("REDIS_PASSWORD", ""),
         "KEY_PREFIX": _prefix(env.text("REDIS_KEY_PREFIX", "elkv")),
         # Nothing may wait for ever: a Redis that went away must not hold a request.
-        "CONNECT_SECONDS": _at_most(
-            "REDIS_CONNECT_TIMEOUT", env.seconds("REDIS_CONNECT_TIMEOUT", 1.0), MAX_CONNECT_SECONDS
-        ),
-        "SOCKET_SECONDS": _at_most(
-            "REDIS_SOCKET_TIMEOUT", env.seconds("REDIS_SOCKET_TIMEOUT", 2.0), MAX_SOCKET_SECONDS
-        ),
+        "CONNECT_SECONDS": env.seconds("REDIS_CONNECT_TIMEOUT", 1.0, most=MAX_CONNECT_SECONDS),
+        "SOCKET_SECONDS": env.seconds("REDIS_SOCKET_TIMEOUT", 2.0, most=MAX_SOCKET_SECONDS),
         "MAX_CONNECTIONS": env.integer("REDIS_MAX_CONNECTIONS", 64, least=1),
         **_tls(env),
     }
@@ -150,18 +144,12 @@ def _checked_certificate(entry: Entry) -> dict[str, Any]:
     return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **authority}
 
 
-def _tls_of_celery(entry: Entry) -> dict[str, Any]:
-    return _checked_certificate(entry)
-
-
 def _tls(env: Env) -> Entry:
     """There is no way to leave the server's certificate unchecked."""
-    authority = env.find("REDIS_TLS_CA_FILE")
+    authority = env.file("REDIS_TLS_CA_FILE")
     is_on = env.flag("REDIS_TLS", default=authority is not None)
     if authority is not None and not is_on:
         raise SettingInvalid("REDIS_TLS: is off, but REDIS_TLS_CA_FILE is named")
-    if authority is not None and not Path(authority).is_file():
-        raise SettingInvalid(f"REDIS_TLS_CA_FILE: there is no file {authority!r}")
     return {"TLS": is_on, "CA_FILE": authority or ""}
 
 
@@ -171,9 +159,3 @@ def _prefix(text: str) -> str:
             f"REDIS_KEY_PREFIX: {text!r} is not made of at most 63 letters, digits, '_' and '-'"
         )
     return text
-
-
-def _at_most(name: str, value: Any, most: float) -> Any:
-    if value > most:
-        raise SettingInvalid(f"{name}: {value:g} is more than {most:g}")
-    return value

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from app.core.clock import SYSTEM_CLOCK
 from app.core.file_lock import LockFile
-from config.env import Env, SettingInvalid
+from config.env import HIGHEST_PORT, Env, SettingInvalid
 from config.environments import choose_settings
 from config.first_start import (
     fingerprint_of_code,
@@ -40,7 +40,6 @@ BACKLOG = 2048
 LOCK_SECONDS = 5.0
 READY_SECONDS = 60.0
 RETRY_SECONDS = 0.1
-HIGHEST_PORT = 65_535
 IPV4 = 4
 
 
@@ -61,12 +60,9 @@ class Options:
     def read(cls, environ: Mapping[str, str]) -> Options:
         """Raises `SettingInvalid` with the name of the variable that cannot be used."""
         env = Env(environ)
-        port = env.integer("PORT", 8000)
-        if port > HIGHEST_PORT:
-            raise SettingInvalid(f"PORT: {port} is more than {HIGHEST_PORT}")
         return cls(
             host=env.text("HOST", "127.0.0.1"),
-            port=port,
+            port=env.integer("PORT", 8000, most=HIGHEST_PORT),
             data_dir=env.path("DATA_DIR", BACKEND_DIR.parent / "data"),
             is_demo=env.flag("DEMO", default=False),
         )

@@ -92,3 +92,20 @@ def test_the_database_is_sqlite_under_the_data_directory() -> None:
 def test_a_database_that_we_do_not_speak_to_is_refused(url: str) -> None:
     with pytest.raises(SettingInvalid, match=r"^DATABASE_URL: "):
         database_from_env(Env({"DATABASE_URL": url}), Path("/data"))
+
+
+def test_what_is_beyond_the_most_names_its_variable() -> None:
+    env = Env({"N": "5", "S": "2.5"})
+    assert (env.integer("N", 1, most=5), env.seconds("S", 1, most=2.5)) == (5, 2.5)
+    with pytest.raises(SettingInvalid, match=r"^N: 5 is more than 4$"):
+        env.integer("N", 1, most=4)
+    with pytest.raises(SettingInvalid, match=r"^S: 2\.5 is more than 2$"):
+        env.seconds("S", 1, most=2)
+
+
+def test_a_file_that_is_not_there_names_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    env = Env({"THERE": str(tmp_path / "ca.pem"), "GONE": str(tmp_path / "gone.pem")})
+    assert (env.file("THERE"), env.file("NONE")) == (str(tmp_path / "ca.pem"), None)
+    with pytest.raises(SettingInvalid, match=r"^GONE: there is no file"):
+        env.file("GONE")
