@@ -30,7 +30,7 @@ from config.queues import (
     SOFT_LIMIT_SECONDS,
     schedule,
 )
-from config.redis import BROKER, celery_of
+from config.redis import BROKER, celery_of, is_of_files
 from config.worker_steps import SCHEDULER, BeatInside, WorkerPulse
 
 choose_settings(os.environ)
@@ -47,7 +47,7 @@ app = Celery("elk_vision")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-IS_EMBEDDED = str(settings.CELERY_BROKER_URL).startswith("filesystem:")
+IS_EMBEDDED = is_of_files(settings.CELERY_BROKER_URL)
 if IS_EMBEDDED:
     app.conf.broker_transport_options = {
         **settings.CELERY_BROKER_TRANSPORT_OPTIONS,

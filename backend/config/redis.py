@@ -11,6 +11,7 @@ from config.env import HIGHEST_PORT, Env, SettingInvalid
 # What Celery is told in place of a URL: `config.celery` puts in the address and the password, which
 # a URL among the settings would show to whoever sees a debug page.
 BROKER = "redis://"
+_FILES = "filesystem://"
 MAX_CONNECT_SECONDS = 10.0
 MAX_SOCKET_SECONDS = 60.0
 
@@ -46,6 +47,16 @@ def redis_from_env(env: Env) -> Entry | None:
         "MAX_CONNECTIONS": env.integer("REDIS_MAX_CONNECTIONS", 64, least=1),
         **_tls(env),
     }
+
+
+def broker_from_env(env: Env) -> str:
+    """Where background jobs wait: what CELERY_BROKER_URL says, else Redis, else files."""
+    return env.text("CELERY_BROKER_URL", _FILES if env.find("REDIS_HOST") is None else BROKER)
+
+
+def is_of_files(broker: str) -> bool:
+    """Whether it is in files, which one worker reads and nobody beside it."""
+    return broker.startswith("filesystem:")
 
 
 def cache_of(entry: Entry | None) -> dict[str, Any]:

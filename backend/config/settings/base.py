@@ -13,7 +13,7 @@ from config.database import database_from_env
 from config.env import Env
 from config.limits import rate_of
 from config.log_store import log_store_from_env
-from config.redis import BROKER, cache_of, redis_from_env
+from config.redis import broker_from_env, cache_of, is_of_files, redis_from_env
 from config.web_parts import journal_mode, web_parts
 
 env = Env(os.environ)
@@ -202,14 +202,14 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── Background jobs ───────────────────────────────────────────────────────────────────────────
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "filesystem://" if REDIS is None else BROKER)
+CELERY_BROKER_URL = broker_from_env(env)
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "data_folder_in": str(BROKER_DIR / "messages"),
         "data_folder_out": str(BROKER_DIR / "messages"),
         "control_folder": str(BROKER_DIR / "control"),
     }
-    if CELERY_BROKER_URL.startswith("filesystem:")
+    if is_of_files(CELERY_BROKER_URL)
     else {}
 )
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1)

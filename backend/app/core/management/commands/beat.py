@@ -9,6 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from typing_extensions import override
 
+from app.core.job_programs import beat
+
 
 class Command(BaseCommand):
     """Becomes Celery's beat. Two of them do no harm: they only give hints."""
@@ -18,8 +20,4 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *_args: Any, **_options: Any) -> None:
-        command = (
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "beat"),
-            *("--loglevel", "warning", "--pidfile", ""),
-        )
-        os.execv(sys.executable, command)  # noqa: S606 — this very Python
+        os.execv(sys.executable, (sys.executable, "-m", *beat()))  # noqa: S606 — this very Python

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
 
+from app.core.job_programs import SOFT_END, worker_of_processes
+
 
 class Command(BaseCommand):
     """Becomes a Celery worker. SIGTERM lets it finish what it is at, for WORKER_SHUTDOWN_SECONDS;
@@ -25,12 +27,6 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *_args: Any, **options: Any) -> None:
-        queues = ("--queues", options["queues"]) if options["queues"] else ()
-        command = (
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker"),
-            *("--pool", "prefork", "--concurrency", str(options["processes"]), *queues),
-            *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
-        )
-        # Celery reads it when it is imported.
-        environment = {**os.environ, "REMAP_SIGTERM": "SIGQUIT"}
-        os.execve(sys.executable, command, environment)  # noqa: S606 — this very Python
+        program = worker_of_processes(options["processes"], queues=options["queues"])
+        command = (sys.executable, "-m", *program)
+        os.execve(sys.executable, command, {**os.environ, **SOFT_END})  # noqa: S606 — this very Python
