@@ -15,6 +15,8 @@ from tests.conformance.cast import ACME
 
 # 2026-11-20T12:00:00Z, a Friday.
 NOON_NS = 1_795_176_000 * NS_PER_SECOND
+# The journal of a shipper, when there is but one.
+JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 ALWAYS = TimeRange(0, 2**63 - 1)
 AROUND = TimeRange(NOON_NS - NS_PER_DAY, NOON_NS + NS_PER_DAY)
 

@@ -28,10 +28,9 @@ from app.logstore.types import (
 )
 from app.query.filters import Everything, Filter
 from tests.conformance.cast import ALICE
-from tests.conformance.records import ALWAYS, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, a_sent_record
 
 EVERYTHING = Everything()
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 
 
 @dataclass(frozen=True, slots=True)

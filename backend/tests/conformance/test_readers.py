@@ -22,8 +22,8 @@ from app.query import fields
 from app.query.fields import field_named
 from app.query.filters import Equals
 from tests.conformance.cast import ALICE
-from tests.conformance.records import ALWAYS, a_record, a_sent_record
-from tests.conformance.stores import EVERYTHING, JOURNAL, Store, StoreKind
+from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record
+from tests.conformance.stores import EVERYTHING, Store, StoreKind
 
 COUNT = Metric(Function.COUNT, "n")
 

@@ -26,12 +26,11 @@ from app.logstore.types import (
 )
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 from tests.elasticsearch_server import ElasticsearchServer
 from tests.process.service import report
 
 pytestmark = pytest.mark.elastic
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 LARGEST_REQUEST = 400_000
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from app.core.ids import OrgId
 from app.core.scope import Scope
 from app.journal.journal import Journal
 from app.logs.moves import Mover, Patience
-from app.logstore.elastic.cluster import Cluster, Missing
+from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.hosts import hosts_of
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.stock import ElasticStock
@@ -47,13 +46,12 @@ from app.streams.selectors import (
     list_moves,
 )
 from app.streams.services import begin_move, next_period_ns
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 from tests.conftest import Person
+from tests.elastic_indices import own_indices
 
 pytestmark = [pytest.mark.elastic, pytest.mark.django_db(transaction=True)]
 
-HOSTS = os.environ.get("ELASTICSEARCH_HOSTS")
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 NOBODY_ELSE = Patience(0, 0)
 LAST_WEEK_NS = NOON_NS - 7 * NS_PER_DAY
 LAST_WEEK = Home(30, "pool0", period_of(30, LAST_WEEK_NS))
@@ -63,14 +61,9 @@ THIS_WEEK = Home(30, "pool0", period_of(30, NOON_NS))
 @pytest.fixture
 def location(settings: Settings) -> Iterator[Path]:
     """Elasticsearch with a prefix of this test's own, which the settings name too."""
-    text = f"{HOSTS}#m{os.urandom(6).hex()}"
-    settings.LOG_STORE, settings.LOG_STORE_LOCATION = "elastic", hosts_of(text)
-    cluster = Cluster(text)
-    yield Path(text)
-    cluster.call("DELETE", f"/{cluster.prefix}-*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{cluster.prefix}*")
-    cluster.close()
+    with own_indices() as own:
+        settings.LOG_STORE, settings.LOG_STORE_LOCATION = "elastic", hosts_of(own)
+        yield own
 
 
 class Told:

@@ -3,7 +3,6 @@ somebody who searches all the time: each of them learns late what the others do.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -20,7 +19,6 @@ from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.core.scope import Scope
 from app.logs.moves import Mover, Patience
-from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.stock import ElasticStock
 from app.logstore.elastic.writer import ElasticWriter
@@ -30,13 +28,12 @@ from app.query.filters import Everything
 from app.streams.known_places import Known
 from app.streams.selectors import everybodys_hidden, everybodys_places
 from tests.api.logs.test_moves import LAST_WEEK, Told
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 from tests.conftest import Person
+from tests.elastic_indices import own_indices
 
 pytestmark = [pytest.mark.elastic, pytest.mark.django_db(transaction=True)]
 
-HOSTS = os.environ.get("ELASTICSEARCH_HOSTS")
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 LAST_WEEK_NS = NOON_NS - 7 * NS_PER_DAY
 # Everybody's knowledge is a little old, and whoever moves waits longer than that.
 WRITERS_FRESH, WRITERS_HELD, READERS_FRESH = 0.4, 0.8, 0.2
@@ -45,13 +42,8 @@ PATIENCE = Patience(writers_seconds=2.5, readers_seconds=1.5)
 
 @pytest.fixture
 def location() -> Iterator[Path]:
-    text = f"{HOSTS}#w{os.urandom(6).hex()}"
-    cluster = Cluster(text)
-    yield Path(text)
-    cluster.call("DELETE", f"/{cluster.prefix}-*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{cluster.prefix}*")
-    cluster.close()
+    with own_indices() as own:
+        yield own
 
 
 class Killed(BaseException):

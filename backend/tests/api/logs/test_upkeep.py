@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,25 +12,22 @@ from app.core.clock import SYSTEM_CLOCK
 from app.core.due_work import oldest_due
 from app.core.errors import Unavailable
 from app.logs.tasks import maintain_store
-from app.logstore.elastic.cluster import Cluster, Missing
+from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.types import NS_PER_DAY, Position
 from config.queues import schedule
 from tests.conformance.records import a_record
+from tests.elastic_indices import own_indices
 
 
 @pytest.fixture
 def cluster(settings: Settings) -> Iterator[Cluster]:
     """An Elasticsearch of this test's own, and settings that name it."""
-    prefix = f"m{os.urandom(6).hex()}"
-    settings.LOG_STORE = "elastic"
-    settings.LOG_STORE_LOCATION = Path(f"{os.environ['ELASTICSEARCH_HOSTS']}#{prefix}")
-    opened = Cluster(settings.LOG_STORE_LOCATION)
-    yield opened
-    opened.call("DELETE", f"/{prefix}-*")
-    with suppress(Missing):
-        opened.call("DELETE", f"/_index_template/{prefix}")
-    opened.close()
+    with own_indices() as own:
+        settings.LOG_STORE, settings.LOG_STORE_LOCATION = "elastic", own
+        opened = Cluster(own)
+        yield opened
+        opened.close()
 
 
 @pytest.mark.elastic

@@ -36,7 +36,7 @@ from app.streams.services import (
     place,
 )
 from app.streams.tasks import place_records
-from tests.conformance.records import NOON_NS, a_record
+from tests.conformance.records import JOURNAL, NOON_NS, a_record
 from tests.conftest import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -199,7 +199,7 @@ def test_the_job_places_and_forgets_when_it_is_due(
     writer = EmbeddedWriter(tmp_path)
     now_ns = SYSTEM_CLOCK.now_ns()
     records = [a_record(f"{i}", org_id=alice.org_id, received=now_ns - i) for i in range(40)]
-    writer.append(records, position=Position("018f3c00-0000-7000-8000-0000000000f0", 1))
+    writer.append(records, position=Position(JOURNAL, 1))
     writer.close()
     begin_move(alice.scope, TO_OWN, Home(3, "pool0", "2020-01-01"))
     place_records()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from app.core.ids import OrgId
 from app.core.scope import Scope
-from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.elastic.hosts import Hosts, hosts_of
 from app.logstore.partitions import Home, period_of
 from app.logstore.places import OWN, Assignment, Places
@@ -22,13 +19,12 @@ from app.query.filters import Everything
 from app.streams.engine import placing
 from app.streams.selectors import assignments_of, everybodys_places
 from app.streams.services import next_period_ns, place_by_size
-from tests.conformance.records import ALWAYS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record
 from tests.conftest import Person
+from tests.elastic_indices import own_indices
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-HOSTS = os.environ.get("ELASTICSEARCH_HOSTS")
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 NOON_NS = 1_795_176_000 * NS_PER_SECOND  # 2026-11-20T12:00:00Z
 MIDNIGHT_NS = NOON_NS + NS_PER_DAY // 2
 SHARED = Places()
@@ -47,13 +43,8 @@ def location(kind: str, tmp_path: Path) -> Iterator[Path | Hosts]:
     if kind == "embedded":
         yield tmp_path
         return
-    hosts = hosts_of(f"{HOSTS}#p{os.urandom(6).hex()}")
-    cluster = Cluster(hosts)
-    yield hosts
-    cluster.call("DELETE", f"/{hosts.prefix}-*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{hosts.prefix}*")
-    cluster.close()
+    with own_indices() as own:
+        yield hosts_of(own)
 
 
 @pytest.fixture(autouse=True)

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.logstore.elastic.cluster import Cluster, Missing
-
-HOSTS = os.environ.get("ELASTICSEARCH_HOSTS")
+from app.logstore.elastic.cluster import Cluster
+from app.logstore.elastic.reader import ElasticReader
+from app.logstore.elastic.writer import DEFAULT_LIMITS, ElasticWriter, Limits
+from tests.elastic_indices import own_indices
 
 
 @pytest.fixture
 def location() -> Iterator[Path]:
     """Hosts with a prefix of this test's own."""
-    prefix = f"u{os.urandom(6).hex()}"
-    cluster = Cluster(f"{HOSTS}#{prefix}")
-    # It is there, or the test fails here.
-    cluster.call("GET", "/_cluster/health")
-    yield Path(f"{HOSTS}#{prefix}")
-    cluster.call("DELETE", f"/{prefix}-*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{prefix}")
-    cluster.close()
+    with own_indices() as own:
+        yield own
 
 
 @pytest.fixture
 def cluster(location: Path) -> Iterator[Cluster]:
     """The same, to look and to break things."""
     opened = Cluster(location)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def limits() -> Limits:
+    """The writer's; a test may have its own."""
+    return DEFAULT_LIMITS
+
+
+@pytest.fixture
+def writer(location: Path, limits: Limits) -> Iterator[ElasticWriter]:
+    """A writer whose caller looks at the position that `commit` returns."""
+    opened = ElasticWriter(location, holds_back=True, limits=limits)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(location: Path) -> Iterator[ElasticReader]:
+    """A reader of the same indices."""
+    opened = ElasticReader(location)
     yield opened
     opened.close()

@@ -19,11 +19,10 @@ from app.logstore.partitions import Home, period_of
 from app.logstore.types import NS_PER_DAY, QUARANTINE_STREAM, Position, SearchPlan, StoredRecord
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 from tests.unit.logstore.elastic.test_stock import odd_records
 
 pytestmark = pytest.mark.elastic
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 POOL = Home(30, "pool0", period_of(30, NOON_NS))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,27 +30,10 @@ from app.logstore.types import (
 from app.query.fields import field_named
 from app.query.filters import Equals, Everything
 from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
-from tests.conformance.records import ALWAYS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record
 
 pytestmark = pytest.mark.elastic
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 COUNT = (Metric(Function.COUNT, "n"),)
-
-
-@pytest.fixture
-def writer(location: Path) -> Iterator[ElasticWriter]:
-    """A shipper."""
-    opened = ElasticWriter(location)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(location: Path) -> Iterator[ElasticReader]:
-    """A reader of the same indices."""
-    opened = ElasticReader(location)
-    yield opened
-    opened.close()
 
 
 def _store(writer: ElasticWriter, number: int, *records: RoutedRecord) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,21 +39,11 @@ PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture
-def writer(location: Path) -> Iterator[ElasticWriter]:
+def writer(writer: ElasticWriter) -> ElasticWriter:
     """A shipper that has stored five records."""
-    opened = ElasticWriter(location)
-    opened.append([a_record(attributes={"a": "x"}) for _ in range(5)], position=Position("j", 1))
-    opened.commit()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(location: Path) -> Iterator[ElasticReader]:
-    """A reader of the same indices."""
-    opened = ElasticReader(location)
-    yield opened
-    opened.close()
+    writer.append([a_record(attributes={"a": "x"}) for _ in range(5)], position=Position("j", 1))
+    writer.commit()
+    return writer
 
 
 @pytest.mark.usefixtures("writer")

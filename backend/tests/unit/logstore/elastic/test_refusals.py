@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -26,10 +25,9 @@ from app.logstore.types import (
 from app.query.fields import field_named
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE
-from tests.conformance.records import ALWAYS, a_record, a_sent_record, an_org
+from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record, an_org
 
 pytestmark = pytest.mark.elastic
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 PATIENCE_SECONDS = 20.0
 HELD = "3d-pool0/2026-11-20"
 COUNT = (Metric(Function.COUNT, "n"),)
@@ -94,19 +92,9 @@ def refusal(request: pytest.FixtureRequest) -> Refusal:
 
 
 @pytest.fixture
-def writer(location: Path) -> Iterator[ElasticWriter]:
-    """A writer whose caller looks at the position that `commit` returns."""
-    opened = ElasticWriter(location, holds_back=True, limits=Limits(lane_bytes=100_000))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(location: Path) -> Iterator[ElasticReader]:
-    """A reader of the same indices."""
-    opened = ElasticReader(location)
-    yield opened
-    opened.close()
+def limits() -> Limits:
+    """Little is kept in memory."""
+    return Limits(lane_bytes=100_000)
 
 
 def _append(writer: ElasticWriter, number: int, *records: RoutedRecord) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,16 @@ from app.logstore.elastic.writer import ElasticWriter, Limits
 from app.logstore.types import Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
-from tests.conformance.records import ALWAYS, NOON_NS, a_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record
 
 pytestmark = pytest.mark.elastic
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 PATIENCE_SECONDS = 0.3
 
 
 @pytest.fixture
-def writer(location: Path) -> Iterator[ElasticWriter]:
-    """A writer whose caller looks at the position that `commit` returns."""
-    opened = ElasticWriter(location, limits=Limits(PATIENCE_SECONDS), holds_back=True)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(location: Path) -> Iterator[ElasticReader]:
-    """A reader of the same indices."""
-    opened = ElasticReader(location)
-    yield opened
-    opened.close()
+def limits() -> Limits:
+    """No call waits for long."""
+    return Limits(PATIENCE_SECONDS)
 
 
 def _append(writer: ElasticWriter, number: int, *records: RoutedRecord) -> None:

@@ -42,14 +42,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-@pytest.fixture
-def reader(location: Path) -> Iterator[ElasticReader]:
-    """Sees what is shipped."""
-    opened = ElasticReader(location)
-    yield opened
-    opened.close()
-
-
 def _class_of(org_id: OrgId, _stream: str) -> StreamTarget:
     """Acme's records stay for three days, those of others for a month: two indices."""
     return StreamTarget("default", 3 if org_id == ACME else 30)

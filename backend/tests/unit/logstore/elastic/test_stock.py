@@ -26,10 +26,9 @@ from app.logstore.types import (
 from app.query.fields import field_named
 from app.query.filters import Equals, Everything
 from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 
 pytestmark = pytest.mark.elastic
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 POOL = Home(30, "pool0", period_of(30, NOON_NS))
 OWN = POOL._replace(pool=str(ACME))
 MANY = 130

@@ -26,9 +26,8 @@ from app.logstore.types import QUARANTINE_STREAM, Position, RoutedRecord, Search
 from app.query.fields import field_named
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 POOL = Home(30, "pool0", period_of(30, NOON_NS))
 OURS = 70
 

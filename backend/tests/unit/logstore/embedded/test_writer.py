@@ -22,9 +22,8 @@ from app.logstore.places import OWN, Assignment, Places
 from app.logstore.types import NS_PER_DAY, Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE
-from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record, an_org
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record, an_org
 
-JOURNAL = "018f3c00-0000-7000-8000-0000000000f0"
 HOME = Places().home_of(ACME, 30, NOON_NS)
 
 _spawn = get_context("spawn")
