@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, close_old_connections
-
 from app.core.clock import SYSTEM_CLOCK
+from app.core.db import ask_database
 from app.core.errors import Unavailable
 from app.core.expiring_cache import ExpiringCache
 from app.core.ids import OrgId
@@ -34,11 +33,5 @@ class StoredStreams:
 
 
 def _load(key: tuple[OrgId, str]) -> StreamTarget | None:
-    close_old_connections()
-    try:
-        found = stream_target(*key)
-    except DatabaseError as error:
-        raise Unavailable("the database does not answer", code="database_unavailable") from error
-    finally:
-        close_old_connections()
+    found = ask_database(lambda: stream_target(*key))
     return None if found is None else StreamTarget(found.name, found.retention_class)

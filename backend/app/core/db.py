@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.utils import OperationalError
+from django.db.utils import DatabaseError, OperationalError
 
+from app.core.errors import Unavailable
 from app.core.file_lock import file_lock
 
 T = TypeVar("T")
@@ -129,6 +130,18 @@ def run_atomic(work: Callable[[], T]) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
+def ask_database(work: Callable[[], T]) -> T:
+    """For threads that Django does not know of: runs `work` with connections that are closed when
+    they are stale, as at the ends of a request; `Unavailable` when the database does not answer."""
+    _close_stale_connections()
+    try:
+        return work()
+    except DatabaseError as error:
+        raise Unavailable("the database does not answer", code="database_down") from error
+    finally:
+        _close_stale_connections()
+
+
 def after_commit(work: Callable[[], None]) -> None:
     """Runs `work` once the surrounding transaction is on disk; at once when there is none."""
     transaction.on_commit(work)
@@ -171,6 +184,13 @@ def ping_database(seconds: float = _PING_SECONDS) -> None:
 def database_kind() -> str:
     """Which database it is: `sqlite` or `mongodb`."""
     return connection.vendor
+
+
+def _close_stale_connections() -> None:
+    for other in connections.all(initialized_only=True):
+        # A caller's transaction is not ours to end.
+        if not other.in_atomic_block:
+            other.close_if_unusable_or_obsolete()
 
 
 def _engine(using: str = DEFAULT_DB_ALIAS) -> Any:

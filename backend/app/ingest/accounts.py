@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.core.clock import utc_now
+from app.core.db import ask_database
 from app.core.errors import Unauthenticated
 from app.core.scope import Actor, ActorKind, Scope
 from app.ingest.auth import Shown
-from app.ingest.database import ask_database
 from app.users.authentication import PersonCaller, scope_of
 from app.users.credentials import KeyShown, TokenShown
 from app.users.selectors import find_api_key, find_person

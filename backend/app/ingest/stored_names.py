@@ -6,9 +6,9 @@ from django.db.models import Count, Sum
 from django.db.utils import IntegrityError
 
 from app.core.clock import utc_now
+from app.core.db import ask_database
 from app.core.errors import OverLimit
 from app.core.scope import Scope
-from app.ingest.database import ask_database
 from app.ingest.declared import Declared, DeclaredLimits, Kind
 from app.ingest.models import DeclaredName
 

@@ -8,10 +8,9 @@ from django.db.utils import IntegrityError
 
 from app.audit.services import record
 from app.core.clock import utc_now
-from app.core.db import run_atomic
+from app.core.db import ask_database, run_atomic
 from app.core.ids import OrgId
 from app.core.scope import Scope
-from app.ingest.database import ask_database
 from app.ingest.models import IngestQuota
 from app.ingest.quotas import Quota
 

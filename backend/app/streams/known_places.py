@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 import structlog
-from django.db import DatabaseError, close_old_connections
 
 from app.core.clock import SYSTEM_CLOCK, Clock
+from app.core.db import ask_database
 from app.core.errors import Broken, Unavailable
 from app.core.ids import OrgId
 from app.logstore.places import LEAD_NS, Hidden, Places
@@ -63,16 +63,13 @@ class Known(Generic[T]):
     def _read(self) -> None:
         # The age counts from before the question: later changes are not in the answer.
         now = self._clock.monotonic()
-        close_old_connections()
         try:
-            self._known = self._load()
+            self._known = ask_database(self._load)
             self._read_at = self._tried_at = now
-        except DatabaseError as error:
+        except Unavailable as error:
             # Asked again soon, but not for every record.
             self._tried_at = now - self._fresh_seconds + min(1.0, self._fresh_seconds)
-            log.warning("places_not_read", error=str(error))
-        finally:
-            close_old_connections()
+            log.warning("places_not_read", error=str(error.__cause__))
 
 
 def known_places(*, held_seconds: float) -> Known[Places]:
