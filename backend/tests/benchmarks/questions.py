@@ -20,6 +20,8 @@ OTHER_MS = 40.0
 TIMES = 50
 SERVICE, LEVEL = "checkout", "error"
 SLOW = (400.0, 500.0)
+# What a percentile may be off by (see `Metric`).
+PERCENTILE_ERROR = 0.01
 
 PREDICATES: dict[str, Predicate] = {
     "phrase": lambda record: catalogue.PHRASE in record.message,
@@ -206,9 +208,9 @@ def _hours_are(truth: Truth) -> Check:
 
 def _percentiles_differ(rows: list[Any], truth: Truth) -> str | None:
     for service, value in rows:
-        wrong = _near(value, truth.percentile(service, 95), 0.02)
-        if wrong:
-            return f"{service}: {wrong}"
+        low, high = truth.percentile(service, 95)
+        if not low * (1 - PERCENTILE_ERROR) <= value <= high * (1 + PERCENTILE_ERROR):
+            return f"{service}: {value} is not within 1% of {low} to {high}"
     return _differ(len(rows), len(truth.latencies))
 
 

@@ -26,10 +26,11 @@ class Truth:
     users: set[str] = field(default_factory=set)
     matches: Counter[str] = field(default_factory=Counter)
 
-    def percentile(self, service: str, percent: float) -> float:
-        """The value below or at which `percent` of the service's latencies are (nearest rank)."""
+    def percentile(self, service: str, percent: float) -> tuple[float, float]:
+        """The service's latencies between which a percentile lies (see `Metric`)."""
         ordered = sorted(self.latencies[service])
-        return ordered[max(math.ceil(percent / 100 * len(ordered)) - 1, 0)]
+        rank = math.floor(percent / 100 * (len(ordered) - 1))
+        return ordered[rank], ordered[min(rank + 1, len(ordered) - 1)]
 
     def top_paths(self, size: int) -> list[tuple[str, int]]:
         """The most frequent paths, ties by name."""
