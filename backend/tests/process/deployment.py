@@ -11,6 +11,7 @@ import httpx
 import psutil
 
 from tests.elasticsearch_server import ElasticsearchServer
+from tests.mongodb_server import MongoServer
 from tests.process.programs import (
     GUNICORN,
     Program,
@@ -21,7 +22,6 @@ from tests.process.programs import (
 )
 from tests.process.service import Tenant, join, report
 from tests.redis_server import RedisServer
-from tests.unit.core.mongodb.servers import Server
 
 SETTLE_SECONDS = 120.0
 
@@ -31,7 +31,7 @@ class Services:
 
     def __init__(self) -> None:
         self.elastic = ElasticsearchServer()
-        self.mongo = Server("--replSet", "rs0")
+        self.mongo = MongoServer("--replSet", "rs0")
         self.redis = RedisServer()
 
     def start(self) -> None:

@@ -18,10 +18,10 @@ import pytest
 from pymongo import MongoClient
 
 from config.secret_files import new_rsa_key, new_secret_key
+from tests.mongodb_server import MongoServer
 from tests.ports import free_port
 from tests.process.programs import answers, environment_of, wait_until
 from tests.process.service import BACKEND
-from tests.unit.core.mongodb.servers import Server
 
 ENTRYPOINT = BACKEND.parent / "infra" / "docker" / "entrypoint.sh"
 SHELL = shutil.which("dash") or "/bin/sh"
@@ -128,7 +128,7 @@ def test_a_database_that_is_not_there_is_waited_for_and_named(tmp_path: Path) ->
 
 @pytest.mark.mongo
 def test_a_database_that_comes_late_is_in_time(tmp_path: Path) -> None:
-    server = Server("--replSet", "rs0")
+    server = MongoServer("--replSet", "rs0")
     started = Started(
         sys.executable,
         "-c",
@@ -153,7 +153,7 @@ def test_a_database_that_comes_late_is_in_time(tmp_path: Path) -> None:
 
 @pytest.mark.mongo
 def test_a_standalone_mongodb_is_refused_at_once_with_the_reason(tmp_path: Path) -> None:
-    server = Server()
+    server = MongoServer()
     try:
         server.start()
         began = time.monotonic()

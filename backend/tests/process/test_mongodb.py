@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from config.database import MAX_CONNECT_SECONDS
+from tests.mongodb_server import MongoServer, replica_set
 from tests.process.programs import GUNICORN, WebProgram, answers, environment_of, manage, wait_until
 from tests.process.service import PASSWORD, Tenant, join, report
-from tests.unit.core.mongodb.servers import Server
 
 pytestmark = pytest.mark.process
 # The last one is longer than anybody may be kept waiting.
@@ -29,16 +29,13 @@ KEYS = "/api/v1/api-keys/"
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server("--replSet", "rs0")
-    server.start()
-    server.make_replica_set()
-    yield server
-    server.remove()
+def server() -> Iterator[MongoServer]:
+    with replica_set() as server:
+        yield server
 
 
 @pytest.fixture
-def api(server: Server, tmp_path: Path) -> Iterator[WebProgram]:
+def api(server: MongoServer, tmp_path: Path) -> Iterator[WebProgram]:
     environment = environment_of(
         tmp_path / "data",
         MONGO_HOST="127.0.0.1",
@@ -108,7 +105,7 @@ class Work:
                     self.ask(client, "POST", "/api/auth/login/", json=login)
 
 
-def test_killed_and_back_it_leaves_nothing_half_done(api: WebProgram, server: Server) -> None:
+def test_killed_and_back_it_leaves_nothing_half_done(api: WebProgram, server: MongoServer) -> None:
     tenant = join(api.url, "Acme")
     workers = pids(api)
     work = Work()
@@ -146,7 +143,7 @@ def pids(api: WebProgram) -> set[int]:
     return {child.pid for child in psutil.Process(api.pid).children()}
 
 
-def check_whole(server: Server, work: Work) -> None:
+def check_whole(server: MongoServer, work: Work) -> None:
     """A key and the entry of the audit about it come together, once each."""
     with server.client() as client:
         database = client["elk_vision"]

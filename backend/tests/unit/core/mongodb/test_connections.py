@@ -35,7 +35,7 @@ from app.core.mongodb.errors import as_django_error
 from app.streams.models import Stream
 from app.users.models import Organisation
 from tests.conftest import Person, client_with
-from tests.unit.core.mongodb.servers import ADMIN, Server
+from tests.mongodb_server import ADMIN, MongoServer, replica_set
 
 pytestmark = pytest.mark.django_db
 connection: Any = connections["default"]
@@ -68,30 +68,24 @@ def _closed_clients() -> Iterator[None]:
 
 
 @pytest.fixture
-def alone() -> Iterator[Server]:
-    server = Server()
+def alone() -> Iterator[MongoServer]:
+    server = MongoServer()
     server.start()
     yield server
     server.remove()
 
 
 @pytest.fixture
-def own() -> Iterator[Server]:
-    server = Server("--replSet", "rs0")
-    server.start()
-    server.make_replica_set()
-    yield server
-    server.remove()
+def own() -> Iterator[MongoServer]:
+    with replica_set() as server:
+        yield server
 
 
 @pytest.fixture
-def guarded() -> Iterator[Server]:
-    server = Server("--replSet", "rs0", "--auth", "--keyFile", "KEY")
-    server.start()
-    server.make_replica_set()
-    server.make_admin()
-    yield server
-    server.remove()
+def guarded() -> Iterator[MongoServer]:
+    with replica_set("--auth", "--keyFile", "KEY") as server:
+        server.make_admin()
+        yield server
 
 
 @pytest.fixture
@@ -107,7 +101,7 @@ def nobody_there() -> Iterator[None]:
     entry["PORT"], entry["OPTIONS"] = kept
 
 
-def test_a_server_that_is_no_replica_set_is_refused(alone: Server) -> None:
+def test_a_server_that_is_no_replica_set_is_refused(alone: MongoServer) -> None:
     wrapper = wrapper_of(alone.port)
     for _ in range(2):
         with pytest.raises(ImproperlyConfigured, match="must be a replica set"):
@@ -126,7 +120,7 @@ def test_a_server_that_is_away_is_an_operational_error_within_its_time() -> None
     assert time.monotonic() - began < 10
 
 
-def test_a_killed_server_is_found_again_when_it_is_back(own: Server) -> None:
+def test_a_killed_server_is_found_again_when_it_is_back(own: MongoServer) -> None:
     wrapper = wrapper_of(own.port, OPTIONS={"serverSelectionTimeoutMS": 2_000})
     wrapper.ping(5)
     own.kill()
@@ -289,7 +283,7 @@ def test_a_snapshot_sees_nothing_of_later(alice: Person) -> None:
 
 
 def test_the_users_may_do_what_they_need_and_no_more(
-    guarded: Server, monkeypatch: pytest.MonkeyPatch
+    guarded: MongoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = {
         **connection.settings_dict,

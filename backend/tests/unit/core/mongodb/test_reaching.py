@@ -16,7 +16,7 @@ import pytest
 from app.core.ids import uuid7
 from config.database import MAX_CONNECT_SECONDS
 from tests.certificates import Authority
-from tests.unit.core.mongodb.servers import Server
+from tests.mongodb_server import MongoServer, replica_set
 
 BACKEND = Path(__file__).resolve().parents[4]
 # What starting Python takes beside it, at most.
@@ -62,28 +62,25 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def guarded(authority: Authority) -> Iterator[tuple[Server, dict[str, str]]]:
+def guarded(authority: Authority) -> Iterator[tuple[MongoServer, dict[str, str]]]:
     """A server that speaks TLS only, to those who show a certificate, and what they need."""
     client = authority.sign("client")
-    server = Server(
-        *("--replSet", "rs0", "--tlsMode", "requireTLS", "--tlsCAFile", str(authority.path)),
+    with replica_set(
+        *("--tlsMode", "requireTLS", "--tlsCAFile", str(authority.path)),
         *("--tlsCertificateKeyFile", str(authority.sign("server"))),
         tls={"tls": True, "tlsCAFile": str(authority.path), "tlsCertificateKeyFile": str(client)},
-    )
-    server.start()
-    server.make_replica_set()
-    yield (
-        server,
-        {
-            "MONGO_TLS_CA_FILE": str(authority.path),
-            "MONGO_TLS_CERTIFICATE_KEY_FILE": str(client),
-        },
-    )
-    server.remove()
+    ) as server:
+        yield (
+            server,
+            {
+                "MONGO_TLS_CA_FILE": str(authority.path),
+                "MONGO_TLS_CERTIFICATE_KEY_FILE": str(client),
+            },
+        )
 
 
 def test_tls_with_the_right_authority_carries_the_database(
-    guarded: tuple[Server, dict[str, str]], tmp_path: Path
+    guarded: tuple[MongoServer, dict[str, str]], tmp_path: Path
 ) -> None:
     server, files = guarded
     status, said, _ = manage(server.port, tmp_path, "migrate", "--verbosity", "0", **files)
@@ -93,7 +90,7 @@ def test_tls_with_the_right_authority_carries_the_database(
 
 
 def test_a_server_of_another_authority_is_refused_with_the_reason(
-    guarded: tuple[Server, dict[str, str]], tmp_path: Path
+    guarded: tuple[MongoServer, dict[str, str]], tmp_path: Path
 ) -> None:
     server, files = guarded
     other = Authority(tmp_path, "stranger")
@@ -114,14 +111,11 @@ def test_a_server_of_another_authority_is_refused_with_the_reason(
 def test_a_server_whose_certificate_is_for_another_address_is_refused(
     authority: Authority, tmp_path: Path
 ) -> None:
-    server = Server(
-        *("--replSet", "rs0", "--tlsMode", "requireTLS"),
+    with replica_set(
+        *("--tlsMode", "requireTLS"),
         *("--tlsCertificateKeyFile", str(authority.sign("server", address="127.0.0.9"))),
         tls={"tls": True, "tlsAllowInvalidCertificates": True},
-    )
-    try:
-        server.start()
-        server.make_replica_set()
+    ) as server:
         trusted = {"MONGO_TLS_CA_FILE": str(authority.path)}
         status, said, _ = wait(server.port, tmp_path, 1, **trusted)
         assert status == 1
@@ -129,8 +123,6 @@ def test_a_server_whose_certificate_is_for_another_address_is_refused(
         # Encrypted or not at all: a server that wants TLS is not asked without.
         status, said, _ = wait(server.port, tmp_path, 1)
         assert status == 1
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -171,7 +163,7 @@ def test_an_address_that_swallows_everything_fails_in_bounded_time(
 
 
 def test_waiting_ends_when_the_server_comes(tmp_path: Path) -> None:
-    server = Server("--replSet", "rs0")
+    server = MongoServer("--replSet", "rs0")
     asked = ("wait_for_database", "--seconds=60")
     try:
         with started(server.port, tmp_path, *asked) as process:
@@ -187,7 +179,7 @@ def test_waiting_ends_when_the_server_comes(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_no_replica_set_ends_the_start_at_once(tmp_path: Path) -> None:
-    server = Server()
+    server = MongoServer()
     server.start()
     try:
         status, said, seconds = wait(server.port, tmp_path, 60)

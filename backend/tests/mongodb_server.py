@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def find_mongod() -> str:
     return found
 
 
-class Server:
+class MongoServer:
     """One mongod on a port of its own. `arguments` are its options, `tls` those of its clients."""
 
     def __init__(self, *arguments: str, tls: Mapping[str, Any] | None = None) -> None:
@@ -112,3 +113,15 @@ class Server:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+
+@contextmanager
+def replica_set(*arguments: str, tls: Mapping[str, Any] | None = None) -> Iterator[MongoServer]:
+    """A running server that is a replica set of its own."""
+    server = MongoServer("--replSet", "rs0", *arguments, tls=tls)
+    try:
+        server.start()
+        server.make_replica_set()
+        yield server
+    finally:
+        server.remove()
