@@ -20,10 +20,10 @@ from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
 from app.journal.status import HOLDING_BACK, free_bytes_beside, read_status
 from app.logs.process import log_search
+from app.logstore.types import NS_PER_SECOND
 
 log = structlog.get_logger(__name__)
 
-NS_PER_SECOND = 1_000_000_000
 # Worker and beat show that they live every ten seconds (config.worker_steps), and beat asks for a
 # job every quarter of a minute.
 PULSE_SILENT_SECONDS = 35
@@ -63,7 +63,7 @@ def check_database() -> Report:
         # Before the check itself is given up.
         ping_database(settings.HEALTH_CHECK_TIMEOUT * 0.9)
     except DatabaseError as error:
-        log.warning("database_unreachable", error=str(error).partition(", Timeout:")[0])
+        log.warning("database_unreachable", error=str(error))
         # Where it was looked for is nobody's business who asks for our health.
         raise Unavailable("the database does not answer") from error
     return Report(Status.UP, {"type": database_kind()})

@@ -92,7 +92,8 @@ def _text_of(error: Exception) -> str:
         return "; ".join(map(_text_of_refusal, _refusals(error)))
     if isinstance(error, DuplicateKeyError):
         return _text_of_refusal(error.details or {})
-    return str(error)
+    # Of its report on every server the first part says it.
+    return str(error).partition(", Timeout:")[0]
 
 
 def _refusals(error: BulkWriteError) -> list[Mapping[str, Any]]:

@@ -47,6 +47,5 @@ def _why_not() -> str | None:
     except ImproperlyConfigured as error:
         raise CommandError(str(error)) from error
     except DatabaseError as error:
-        # Of the driver's report on every server the first part says it.
-        return str(error).partition(", Timeout:")[0]
+        return str(error)
     return None
