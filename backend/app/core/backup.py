@@ -69,7 +69,7 @@ def check_backup(path: Path, *, using: str, accepts_dangling: bool = False) -> S
     every row that its rows name is in it."""
     with _entries(path) as entries:
         header = next(entries, None)
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
+        if header is None or header.get("format") != FORMAT:
             raise Invalid(f"{str(path)!r} is no backup of format {FORMAT}")
         _check_migrations(header.get("migrations", []), applied_migrations(using))
         tally, references = Tally(), References()
@@ -80,8 +80,11 @@ def check_backup(path: Path, *, using: str, accepts_dangling: bool = False) -> S
                     raise Invalid("the backup is damaged: its digest is another")
                 _check_references(references, using, is_accepted=accepts_dangling)
                 return found
-            tally.add(entry["model"], encode(entry))
-            references.add(entry["model"], entry["row"])
+            label, row = entry.get("model"), entry.get("row")
+            if not isinstance(label, str) or not isinstance(row, dict):
+                raise Invalid("the backup is damaged: a line is no row")
+            tally.add(label, encode(entry))
+            references.add(label, row)
     raise Invalid("the backup is cut off")
 
 
@@ -144,15 +147,18 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _entries(path: Path) -> Iterator[Iterator[Any]]:
+def _entries(path: Path) -> Iterator[Iterator[dict[str, Any]]]:
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as plain:
         yield _read(io.BufferedReader(plain))
 
 
-def _read(lines: IO[bytes]) -> Iterator[Any]:
+def _read(lines: IO[bytes]) -> Iterator[dict[str, Any]]:
     try:
         for line in lines:
-            yield orjson.loads(line)
+            entry = orjson.loads(line)
+            if not isinstance(entry, dict):
+                raise Invalid("the backup is damaged: a line is no object")
+            yield entry
     except (zstandard.ZstdError, orjson.JSONDecodeError) as error:
         raise Invalid("the backup is damaged: it cannot be read") from error
 

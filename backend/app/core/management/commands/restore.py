@@ -24,7 +24,6 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--replace", action="store_true", help="delete what is there first")
         parser.add_argument("--check", action="store_true", help="only look whether it would fit")
-
         parser.add_argument(
             "--accept-dangling",
             action="store_true",
