@@ -171,6 +171,9 @@ def test_an_empty_database_needs_no_leave(tmp_path: Path) -> None:
         (lambda lines: [*lines[:-2], lines[-2].replace(b"a", b"b", 1), lines[-1]], "damaged"),
         (lambda lines: [*lines, lines[1]], "digest is another"),
         (lambda lines: [*lines[:3], b"{\n", *lines[3:]], "cannot be read"),
+        (lambda lines: [*lines[:3], b"[]\n", *lines[3:]], "a line is no object"),
+        (lambda lines: [*lines[:3], b'{"row":{}}\n', *lines[3:]], "a line is no row"),
+        (lambda lines: [*lines[:3], b'{"model":"x"}\n', *lines[3:]], "a line is no row"),
         (lambda lines: [lines[0].replace(b'"audit.', b'"adit.'), *lines[1:]], "lacks migrations"),
         (
             lambda lines: [lines[0].replace(b'"audit.0001_initial",', b""), *lines[1:]],
@@ -285,3 +288,17 @@ def test_sqlite_is_copied_whole(filled: Summary, tmp_path: Path) -> None:
 def test_what_cannot_be_copied_from_is_named(source: str, complaint: str) -> None:
     with pytest.raises(CommandError, match=complaint):
         run("copy_config", "--from", source)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"), [(b"hello", "not a database"), (b"", "no such table")]
+)
+def test_a_file_that_is_no_config_database_is_not_copied(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    path = tmp_path / "other.sqlite3"
+    path.write_bytes(content)
+    said = manage(this_database(), "copy_config", "--from", f"sqlite:///{path}")
+    assert said.startswith("CommandError: cannot be copied: ")
+    assert complaint in said
+    assert said.count("\n") == 1

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from typing_extensions import override
 
 from app.core.backup import copy_rows
@@ -41,6 +41,8 @@ class Command(BaseCommand):
                 )
             except ElkError as error:
                 raise CommandError(error.detail) from error
+            except DatabaseError as error:
+                raise CommandError(f"cannot be copied: {error}") from error
         for label, count in summary.counts.items():
             self.stdout.write(f"{label}: {count}")
         self.stdout.write(f"copied and compared, digest {summary.digest}")
