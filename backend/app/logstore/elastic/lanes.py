@@ -5,8 +5,9 @@ in it is in the journal too: `LogWriter.commit` names the first entry that has a
 from there on nothing is trimmed. Entries behind it are stored and seen as ever. A lane is tried again
 at commits with a few of its records, with growing pauses of its own.
 
-Lanes together are bounded in bytes. What does not fit is let go, but not forgotten: its entry stays
-in the journal like the others, and is appended again once its index has taken the lane's records.
+Lanes together are bounded in bytes, but for the first record of each, with which it is tried. What
+does not fit is let go, but not forgotten: its entry stays in the journal like the others, and is
+appended again once its index has taken the lane's records.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Lanes:
         for item in items:
             lane = self._lane(item.index, now)
             lane.reason = reason or lane.reason
-            if self._bytes + len(item.lines) > self._max_bytes:
+            if lane.items and self._bytes + len(item.lines) > self._max_bytes:
                 self.let_go(item.index, item.position, now)
             else:
                 lane.items.append(item)

@@ -67,6 +67,18 @@ def test_what_finds_no_room_is_let_go_and_its_entry_stays_known() -> None:
     assert [item.position.number for item in lanes.items()] == [9]
 
 
+def test_every_lane_keeps_a_record_to_be_tried_with() -> None:
+    lanes = Lanes(max_bytes=100)
+    lanes.add([_item("a", 1, 100), _item("b", 2, 50), _item("b", 3, 1)], now=0.0)
+    assert [item.position.number for item in lanes.first_of("b")] == [2]
+    assert [(one.index, one.records, one.bytes) for one in lanes.waiting] == [
+        ("a", 1, 100),
+        ("b", 2, 50),
+    ]
+    assert [item.position.number for item in lanes.opened("b")] == [2]
+    assert lanes.first("j") == Position("j", 1)
+
+
 def test_batches_shrink_when_it_is_slow_and_grow_when_it_is_not() -> None:
     size = BatchSize()
     start = size.bytes

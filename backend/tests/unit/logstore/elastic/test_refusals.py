@@ -182,6 +182,27 @@ def test_what_a_lane_has_no_room_for_is_appended_again_when_its_index_is_back(
     assert len(_messages(reader)) == 121 + refusal.keeps_records
 
 
+def test_an_index_that_refuses_when_lanes_are_full_is_taken_up_too(
+    writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
+) -> None:
+    first, second = (f"{cluster.prefix}-{days}d-pool0-2026-11-20" for days in (3, 7))
+    _append(writer, 1, a_record("m", retention_class=3), a_record("m", retention_class=7))
+    assert writer.commit() is None
+    for index in (first, second):
+        _set(cluster, index, blocks__read_only_allow_delete=True)
+    _append(writer, 2, *(a_record("m" * 1_000, retention_class=3) for _ in range(200)))
+    assert writer.commit() == Position(JOURNAL, 2)
+    _append(writer, 3, a_record("late", retention_class=7))
+    assert writer.commit() == Position(JOURNAL, 2)
+    _set(cluster, second, blocks__read_only_allow_delete=None)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while "late" not in _messages(reader):
+        assert time.monotonic() < until
+        assert writer.commit() == Position(JOURNAL, 2)
+        time.sleep(0.1)
+    _set(cluster, first, blocks__read_only_allow_delete=None)
+
+
 def test_no_question_leaves_a_partition_out_in_silence(
     refusal: Refusal, writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
 ) -> None:
