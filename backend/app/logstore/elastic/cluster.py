@@ -203,8 +203,9 @@ class Cluster:
         return answer
 
 
-class Missing(Exception):
-    """The index or document is not there."""
+class Missing(Unavailable):
+    """The index or document is not there. Where nobody expects that, it went a moment ago, or whoever
+    stands before Elasticsearch has lost sight of it."""
 
 
 class AlreadyThere(Exception):
@@ -255,7 +256,7 @@ def _refusal(status: int, body: Any) -> Exception:
     """What an answer other than 2xx means."""
     text = orjson.dumps(body, default=str).decode() if not isinstance(body, str) else body
     if status == _NOT_FOUND:
-        return Missing("not found")
+        return Missing("what the log store was asked for is not there")
     if _ALREADY in text:
         return AlreadyThere("there already")
     if "index_closed_exception" in text:

@@ -36,7 +36,7 @@ def hits_at_one_moment(cluster: Cluster, body: Answer) -> Generator[Answer, None
             # Elasticsearch adds a key of its own to a sort over a point in time.
             after = hits[-1]["sort"]
     finally:
-        with suppress(ElkError, Missing):  # it ends by itself after some minutes
+        with suppress(ElkError):  # it ends by itself after some minutes
             cluster.call("DELETE", "/_pit", body={"id": moment})
 
 
