@@ -1,4 +1,4 @@
-"""A proxy before a real server that remembers every request, and may speak TLS."""
+"""A proxy before a real server that remembers every request, may speak TLS, and may be in the way."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ class RecordingProxy:
 
     def __init__(self, upstream: str, *, certificate: Path | None = None) -> None:
         self.requests: list[Request] = []
+        # By the beginning of their paths: requests that it answers itself, with this status.
+        self.answers: dict[str, int] = {}
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.upstream = urlsplit(upstream).netloc
         self._server.requests = self.requests
+        self._server.answers = self.answers
         self._server.daemon_threads = True
         scheme = "http"
         if certificate is not None:
@@ -57,6 +60,7 @@ class RecordingProxy:
 class _Server(ThreadingHTTPServer):
     upstream: str
     requests: list[Request]
+    answers: dict[str, int]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up, or does not trust us, is what some tests are about."""
@@ -71,6 +75,12 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         plain = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
         self.server.requests.append(Request(self.command, self.path, headers, plain))
+        for beginning, status in self.server.answers.items():
+            if self.path.startswith(beginning):
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+                return
         connection = http.client.HTTPConnection(self.server.upstream, timeout=60)
         kept = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
         connection.request(self.command, self.path, body or None, kept)

@@ -36,6 +36,10 @@ class ElasticDirectWriter:
         except Unavailable as error:
             self._writer.start_over()
             return [error] * len(requests)
+        except BaseException:
+            # What was on its way would else be taken for stored when it comes again.
+            self._writer.start_over()
+            raise
         held = [self._writer.is_held(_position_of(number)) for number in range(len(requests))]
         self._writer.start_over(is_clean=not any(held))
         return [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.core.errors import Unavailable
+from app.core.errors import Broken, Unavailable
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.direct import ElasticDirectWriter
 from app.logstore.elastic.reader import ElasticReader
@@ -16,8 +18,10 @@ from app.logstore.types import AppendReport, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, a_record, a_sent_record
+from tests.recording_proxy import RecordingProxy
 
 pytestmark = pytest.mark.elastic
+HOSTS = os.environ.get("ELASTICSEARCH_HOSTS", "")
 
 
 @pytest.fixture
@@ -50,6 +54,22 @@ def test_sent_again_a_record_meets_itself(writer: ElasticDirectWriter, location:
     assert reports(writer.store([[record]]))[0].stored == 1
     assert reports(writer.store([[record], [record]]))[0].repeated == 1
     assert found(location) == ["a"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_what_was_not_stored_is_taken_when_it_is_sent_again(location: Path, status: int) -> None:
+    proxy = RecordingProxy(HOSTS)
+    writer = ElasticDirectWriter(f"{proxy.url}#{str(location).partition('#')[2]}")
+    proxy.answers["/_bulk"] = status
+    # A 400 is nothing that Elasticsearch says of a store that is away.
+    with suppress(Broken):
+        (outcome,) = writer.store([[a_sent_record("1", "a")]])
+        assert isinstance(outcome, Unavailable)
+    proxy.answers.clear()
+    assert reports(writer.store([[a_sent_record("1", "a")]]))[0].stored == 1
+    assert found(location) == ["a"]
+    writer.close()
+    proxy.close()
 
 
 def test_writers_that_take_the_same_records_at_once_store_them_once(location: Path) -> None:
