@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 
+from app.core.errors import ElkError, Unavailable
 from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.elastic.mapping import template
 from app.logstore.elastic.names import home_of_index, index_of
@@ -19,6 +20,8 @@ MAX_OPEN = 256
 _LISTED_FOR_SECONDS = 10.0
 # The next period's index is made so long before its first record.
 AHEAD_NS = 3_600 * NS_PER_SECOND
+# With failures, deleting takes no longer than this.
+_DELETE_SECONDS = 20.0
 
 
 class Shelf:
@@ -98,15 +101,31 @@ class Shelf:
         self._listed.discard(index)
 
     def expire(self, now_ns: int, *, but: Collection[str] = ()) -> None:
-        """Deletes every partition whose retention is over, `but` those that records wait for."""
+        """Deletes every partition whose retention is over, `but` those that records wait for. One that
+        cannot be deleted keeps none of the others; it is `Unavailable` when they are gone."""
+        kept: dict[str, ElkError] = {}
+        until = time.monotonic() + _DELETE_SECONDS
         for index in self._list():
             home = home_of_index(self._cluster.prefix, index)
             if home is not None and now_ns >= expires_ns(home) and index not in but:
-                self._delete(index)
+                try:
+                    self._delete(index)
+                except ElkError as error:
+                    kept[home.name] = error
+                    if time.monotonic() >= until:
+                        break  # nobody answers: it is not about this one
+        if kept:
+            name, error = min(kept.items())
+            raise Unavailable(
+                f"{len(kept)} partitions have expired and cannot be deleted, {name} for one:"
+                f" {error.detail}"
+            ) from error
 
     def make_ahead(self, now_ns: int) -> None:
-        """Makes the next period's index of everything that has one for this period."""
+        """Makes the next period's index of everything that has records in this period. Who has none
+        gets it with the first record: else what nobody uses any more would be made for ever."""
         names = set(self._list())
+        wanted: dict[str, Home] = {}
         for index in names:
             home = home_of_index(self._cluster.prefix, index)
             if home is None:
@@ -115,7 +134,11 @@ class Shelf:
             if start <= now_ns < end <= now_ns + self._ahead_ns:
                 following = home._replace(period=period_of(home.retention_class, end))
                 if index_of(self._cluster.prefix, following) not in names:
-                    self.get(following).make()
+                    wanted[index] = following
+        used = self._used() if wanted else set()
+        for index, following in wanted.items():
+            if index in used:
+                self.get(following).make()
 
     def _delete(self, index: str) -> None:
         with suppress(Missing):  # another shipper was first
@@ -132,6 +155,16 @@ class Shelf:
             params={"allow_no_indices": "true", "expand_wildcards": "all"},
         )
         return list(answer)
+
+    def _used(self) -> set[str]:
+        """The open indices in which anything is."""
+        answer = self._cluster.call(
+            "GET",
+            f"/{self._cluster.partitions}/_stats/docs",
+            params={"filter_path": "indices.*.primaries.docs.count"},
+        )
+        found = answer.get("indices", {})
+        return {name for name, one in found.items() if one["primaries"]["docs"]["count"]}
 
     def _ensure_template(self) -> None:
         if not self._has_template:
