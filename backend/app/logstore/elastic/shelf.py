@@ -115,11 +115,11 @@ class Shelf:
                     if time.monotonic() >= until:
                         break  # nobody answers: it is not about this one
         if kept:
-            name, error = min(kept.items())
+            name, why = min(kept.items())
             raise Unavailable(
                 f"{len(kept)} partitions have expired and cannot be deleted, {name} for one:"
-                f" {error.detail}"
-            ) from error
+                f" {why.detail}"
+            ) from why
 
     def make_ahead(self, now_ns: int) -> None:
         """Makes the next period's index of everything that has records in this period. Who has none
