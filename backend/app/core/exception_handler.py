@@ -17,7 +17,6 @@ from app.core.errors import (
     Forbidden,
     Invalid,
     NotFound,
-    OverLimit,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -89,9 +88,6 @@ def _of_rest(error: exceptions.APIException) -> Problem:
             return problem_of(Forbidden("this is not allowed"))
         case exceptions.NotFound():
             return problem_of(NotFound("there is nothing here"))
-        case exceptions.Throttled():
-            seconds = max(1, round(getattr(error, "wait", None) or 1))
-            return problem_of(OverLimit("too many requests", retry_after_seconds=seconds))
         case _:
             return _of_protocol(error)
 

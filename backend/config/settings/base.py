@@ -179,7 +179,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "app.core.exception_handler.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "config.operation_names.PathNamedSchema",
     "UNAUTHENTICATED_USER": None,
-    "NUM_PROXIES": TRUSTED_PROXIES,
     "DEFAULT_VERSION": "v1",
 }
 
