@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -18,6 +19,8 @@ from config.env import HIGHEST_PORT, Env, SettingInvalid
 from config.environments import choose_settings
 from config.gunicorn_worker import CLOSING_SECONDS, OurLogger, WebWorker
 from config.serving import KEEP_ALIVE_SECONDS
+
+log = structlog.get_logger(__name__)
 
 # What orchestrators wait for before they kill.
 MOST_GRACEFUL_SECONDS = 30
@@ -58,9 +61,15 @@ control_socket_disable = True
 proc_name = "elk-vision"
 
 
-def on_starting(_arbiter: Any) -> None:
+def on_starting(arbiter: Any) -> None:
     """Before the first worker."""
     import_string("app.telemetry.metrics.forget_former_processes")(Path(settings.METRICS_DIR))
+    if arbiter.cfg.workers > 1 and settings.REDIS is None:
+        log.warning(
+            "limits_counted_apart",
+            processes=arbiter.cfg.workers,
+            detail="each counts limits and quotas for itself: set REDIS_HOST, or WEB_CONCURRENCY=1",
+        )
 
 
 def child_exit(_arbiter: Any, worker: Any) -> None:

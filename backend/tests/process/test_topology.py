@@ -98,6 +98,14 @@ def pids(master: psutil.Process) -> set[int]:
     return {child.pid for child in master.children()}
 
 
+def test_several_processes_without_redis_say_that_each_counts_for_itself(group: Group) -> None:
+    for program in (group.api, group.ingest):
+        said = [line for line in program.said if "limits_counted_apart" in line]
+        assert len(said) == 1, program.told
+        assert "set REDIS_HOST" in said[0]
+        assert "processes=2" in said[0]
+
+
 def test_a_setting_that_cannot_be_used_is_said_and_nothing_starts(tmp_path: Path) -> None:
     for name, value in (
         ("WEB_PARTS", "api,nonsense"),
@@ -123,6 +131,8 @@ def test_workers_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
         _, alive = psutil.wait_procs(workers, timeout=15)
         assert len(workers) == 1
         assert alive == []
+        # One process alone counts for all.
+        assert "limits_counted_apart" not in api.told
     finally:
         api.close()
 
