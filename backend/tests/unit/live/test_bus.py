@@ -6,9 +6,10 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -205,6 +206,25 @@ def test_what_a_killed_publisher_left_is_removed(tmp_path: Path) -> None:
     finally:
         publisher.close()
     assert list(tmp_path.glob("*.sock")) == []
+
+
+def test_a_publisher_that_stands_still_holds_nobody_up_and_is_left_alone(tmp_path: Path) -> None:
+    made: list[SocketPublisher] = []
+    with ExitStack() as opened:
+        stuck = opened.enter_context(socket.socket(socket.AF_UNIX))
+        stuck.bind(str(tmp_path / "1-stuck.sock"))
+        stuck.listen(0)
+        has_room = True
+        while has_room:
+            waiting = opened.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.settimeout(0)
+            has_room = waiting.connect_ex(stuck.getsockname()) == 0
+        making = Thread(target=lambda: made.append(SocketPublisher(tmp_path)), daemon=True)
+        making.start()
+        making.join(PATIENCE_SECONDS)
+        assert len(made) == 1
+        made[0].close()
+        assert (tmp_path / "1-stuck.sock").exists()
 
 
 def test_a_directory_that_cannot_be_made_hinders_nobody_but_watchers(tmp_path: Path) -> None:
