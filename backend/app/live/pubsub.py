@@ -7,6 +7,7 @@ is asked of it once a second.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,8 @@ ASK_SECONDS = 1.0
 # After a failure nobody asks again for so long.
 AWAY_SECONDS = 2.0
 _POLL_SECONDS = 0.5
+# Whoever looks at Redis by hand may listen to anything.
+_IS_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class RedisPublisher:
@@ -67,9 +70,8 @@ class RedisPublisher:
     def _ask(self) -> frozenset[OrgId]:
         with connections.answering():
             found: list[Any] = self._client.pubsub_channels(f"{self._prefix}*")
-        return frozenset(
-            OrgId(UUID(channel.decode().removeprefix(self._prefix))) for channel in found
-        )
+        names = (channel.decode(errors="replace").removeprefix(self._prefix) for channel in found)
+        return frozenset(OrgId(UUID(name)) for name in names if _IS_ID.fullmatch(name))
 
 
 class RedisSource:

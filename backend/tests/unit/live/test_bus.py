@@ -298,3 +298,26 @@ def test_channels_of_two_installations_on_one_redis_are_apart(
 
     asyncio.run(run())
     publisher.close()
+
+def test_who_listens_by_hand_to_something_else_disturbs_nobody(
+    own_redis: RedisServer, use_redis: UseRedis
+) -> None:
+    use_redis(own_redis)
+    by_hand = own_redis.client().pubsub()
+    for name in ("acme", "\udcff", str(ACME).upper(), f"{ACME}:x"):
+        by_hand.subscribe(f"elkv:live:0:{name}".encode("utf-8", "surrogateescape"))
+    publisher = RedisPublisher()
+    observer = LiveObserver(publisher)
+
+    async def run() -> None:
+        async with hub_of(Bus(RedisPublisher, RedisSource)) as hub:
+            listener = hub.listen(ACME)
+            await until(lambda: observer.wants(ACME))
+            await publish(observer, ACME, "x")
+            assert await heard(listener, 1) == ["x"]
+
+    try:
+        asyncio.run(run())
+    finally:
+        publisher.close()
+        by_hand.close()
