@@ -106,6 +106,7 @@ def celery_of(entry: Entry) -> dict[str, Any]:
     tls = dict.fromkeys(("broker_use_ssl", "redis_backend_use_ssl"), _checked_certificate(entry))
     return {
         "broker_url": url,
+        "broker_transport": "config.redis_transport:Transport",
         "broker_transport_options": transport,
         "broker_connection_timeout": entry["CONNECT_SECONDS"],
         "result_backend": url,

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -90,7 +91,8 @@ class Group:
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """`kill -9` of a worker with all its processes, or of a beat."""
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self.running.remove(process)
 
@@ -104,7 +106,13 @@ class Group:
         report(self._log.read_text(encoding="utf-8", errors="replace")[-8_000:])
 
     def lines(self) -> list[list[str]]:
-        return [line.split() for line in self.ledger.read_text(encoding="ascii").splitlines()]
+        # The last one may be about to be written.
+        whole, _, _ = self.ledger.read_text(encoding="ascii").rpartition("\n")
+        return [line.split() for line in whole.splitlines()]
+
+    def ended(self) -> list[Any]:
+        """The commands that ended without being told to."""
+        return [one.args for one in self.running if one.poll() is not None]
 
     def said(self, *words: str) -> list[str]:
         """The names that came with these words, in order."""
@@ -210,6 +218,7 @@ def test_two_beats_two_workers_and_kills_do_each_period_once(
     ended = len(ticking.said("ended"))
     # What was missed while nobody could is made up for, and no time is left out.
     wait_until(lambda: len(ticking.said("ended")) > ended + 5)
+    assert ticking.ended() == []
     ticking.stop()
     said = ticking.shell(
         "from app.core.models import DueWork\n"
@@ -285,6 +294,25 @@ def test_who_sends_a_job_is_told_soon_that_redis_is_away(
     group.send("tests.note", "kept")
     group.worker(1)
     wait_until(lambda: "kept" in group.said("ended"))
+
+
+@pytest.mark.parametrize("comes_back", ["before its end", "after its end"])
+def test_a_job_goes_on_while_redis_is_away_and_its_worker_too(
+    group: Group, own_redis: RedisServer, comes_back: str
+) -> None:
+    group.worker(2)
+    group.send("tests.note", "long", 6.0)
+    wait_until(lambda: "long" in group.said("began"))
+    own_redis.kill()
+    if comes_back == "after its end":
+        wait_until(lambda: "long" in group.said("ended"))
+    own_redis.start()
+    group.send("tests.note", "next")
+    wait_until(lambda: {"long", "next"} == set(group.said("ended")))
+    group.send("tests.note", "last")
+    wait_until(lambda: "last" in group.said("ended"))
+    assert group.ended() == []
+    assert group.said("began") == ["long", "next", "last"]
 
 
 def test_a_dead_beat_and_a_dead_worker_are_noticed_and_told_apart(
