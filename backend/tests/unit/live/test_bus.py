@@ -299,6 +299,7 @@ def test_channels_of_two_installations_on_one_redis_are_apart(
     asyncio.run(run())
     publisher.close()
 
+
 def test_who_listens_by_hand_to_something_else_disturbs_nobody(
     own_redis: RedisServer, use_redis: UseRedis
 ) -> None:
