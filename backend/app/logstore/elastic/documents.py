@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import repeat
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import orjson
 
 from app.logstore.alike import Column, alike
@@ -73,8 +74,8 @@ class _Together:
             if self._tokens:
                 self._add("rest", list(zip(*self._tokens, strict=True)))
                 self._add("extra", [self._extra] * len(self._records))
-            rows = zip(*self._columns, strict=True)
-            return list(map(orjson.dumps, map(dict, map(zip, repeat(self._names), rows))))
+            rows = map(_row_type(tuple(self._names)), *self._columns)
+            return list(map(_ENCODER.encode, rows))
         except (TypeError, ValueError):
             # One of them cannot be written as it is.
             return []
@@ -141,6 +142,17 @@ class _Together:
             mark, tokens = "n", [f"{start}n{number_token(value)}" for value in values]
         self._tokens.append(tokens)
         self._extra.append(start + mark)
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@lru_cache(maxsize=1_024)
+def _row_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A document with these fields. To make and to write one takes half as long as with a dict."""
+    attributes = [f"_{place}" for place in range(len(names))]
+    renamed = dict(zip(attributes, names, strict=True))
+    return msgspec.defstruct("Document", attributes, rename=renamed, gc=False)
 
 
 def _texts(attributes: Sequence[dict[str, Any]]) -> list[str]:
