@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from app.core.durable_files import new_file
 
 _KEY_BITS = 2048
 _PUBLIC_EXPONENT = 65_537
@@ -22,7 +23,8 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_unless_there(path, make())
+        with suppress(FileExistsError), new_file(path) as file:
+            file.write(f"{make()}\n".encode("ascii"))
     return path.read_text(encoding="ascii").strip()
 
 
@@ -39,19 +41,3 @@ def new_rsa_key() -> str:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ).decode("ascii")
-
-
-def _write_unless_there(path: Path, text: str) -> None:
-    # mkstemp makes files of mode 600; link() fails if another process was first.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return
-    finally:
-        Path(temporary).unlink()

@@ -7,7 +7,6 @@ the counts and the digest; compressed. It fits every database of ours, whichever
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from app.core.db import (
     replacing_all,
     snapshot,
 )
+from app.core.durable_files import new_file
 from app.core.errors import Broken, Conflict, Invalid
 
 FORMAT = 1
@@ -46,22 +46,11 @@ _NAMES_SHOWN = 5
 
 def write_backup(path: Path, *, using: str, now: datetime) -> Summary:
     """Writes everything of one moment to a new file; `Conflict` if there is one already."""
-    tally = Tally()
-    compressor = zstandard.ZstdCompressor()
-    with _new_file(path) as file, compressor.stream_writer(file, closefd=False) as out:
-        header = {
-            "format": FORMAT,
-            "made_at": now.isoformat(),
-            "migrations": applied_migrations(using),
-        }
-        out.write(encode(header) + b"\n")
-        with snapshot(using):
-            for label, line in lines_of(using):
-                tally.add(label, line)
-                out.write(line + b"\n")
-        summary = tally.summary()
-        out.write(encode({"summary": asdict(summary)}) + b"\n")
-    return summary
+    try:
+        with new_file(path) as file:
+            return _write(file, using=using, now=now)
+    except FileExistsError as error:
+        raise Conflict(f"{str(path)!r} exists already") from error
 
 
 def check_backup(path: Path, *, using: str, accepts_dangling: bool = False) -> Summary:
@@ -118,32 +107,22 @@ def copy_rows(*, source: str, target: str, is_replacing: bool, now: datetime) ->
         return restore_backup(path, using=target, is_replacing=is_replacing)
 
 
-@contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name when it is complete and on disk, with mode 600."""
-    if path.exists():
-        raise Conflict(f"{str(path)!r} exists already")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError as error:
-            raise Conflict(f"{str(path)!r} exists already") from error
-        _sync(path.parent)
-    finally:
-        Path(temporary).unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write(file: IO[bytes], *, using: str, now: datetime) -> Summary:
+    tally = Tally()
+    with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as out:
+        header = {
+            "format": FORMAT,
+            "made_at": now.isoformat(),
+            "migrations": applied_migrations(using),
+        }
+        out.write(encode(header) + b"\n")
+        with snapshot(using):
+            for label, line in lines_of(using):
+                tally.add(label, line)
+                out.write(line + b"\n")
+        summary = tally.summary()
+        out.write(encode({"summary": asdict(summary)}) + b"\n")
+    return summary
 
 
 @contextmanager

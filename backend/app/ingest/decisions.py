@@ -18,10 +18,10 @@ import orjson
 import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
+from app.core.durable_files import sync_directory
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.ingest.directory import StreamDirectory, StreamTarget
-from app.journal.storage import sync_directory
 
 log = structlog.get_logger(__name__)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import lmdb
 import structlog
 
+from app.core.durable_files import sync_directory
 from app.core.errors import Broken, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -175,12 +176,3 @@ class Storage:
                 f"its index speaks of {pages} pages; move the directory away to start a new one",
                 code="journal_damaged",
             )
-
-
-def sync_directory(directory: Path) -> None:
-    """Makes the names in a directory durable."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.core.durable_files import sync_directory
 from app.logstore.partitions import Home, expires_ns, is_period, parse_group
 
 # Held by whoever changes partitions: the shipper, or a move of records while there is none.
@@ -90,19 +91,11 @@ def finish_replacing(location: Path) -> None:
                 draft = folder / f"{_DRAFT}{period}"
                 if draft.exists() and not (folder / period).exists():
                     draft.rename(folder / period)
-                _sync(folder)
+                sync_directory(folder)
                 shutil.rmtree(folder / name)
         for name in _names(folder):
             if name.startswith(_DRAFT) and is_period(name.removeprefix(_DRAFT)):
                 shutil.rmtree(folder / name)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _names(directory: Path) -> list[str]:
