@@ -30,6 +30,15 @@ class TenantManager(models.Manager[M]):
         raise Broken(f"{self.model.__name__} was asked for without a scope")
 
 
+class OpenTenantManager(TenantManager[M]):
+    """Also finds everybody's rows, for what works for all organisations at once. A model that has
+    it says for whom."""
+
+    def of_everybody(self) -> models.QuerySet[M]:
+        """The rows of all organisations."""
+        return models.Manager.get_queryset(self)
+
+
 class UnscopedManager(models.Manager[M]):
     """Finds everybody's rows: for Django's own doing."""
 

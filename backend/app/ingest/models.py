@@ -8,7 +8,7 @@ from django.db import models
 from typing_extensions import override
 
 from app.core.clock import utc_now
-from app.core.tenancy import TenantManager, TenantModel
+from app.core.tenancy import OpenTenantManager, TenantModel
 
 
 class DeclaredName(TenantModel):
@@ -36,13 +36,6 @@ class DeclaredName(TenantModel):
         return f"{self.kind} {self.name}"
 
 
-class IngestQuotaManager(TenantManager["IngestQuota"]):
-    """The edge needs the quotas of all organisations, before anybody has asked for anything."""
-
-    def of_everybody(self) -> models.QuerySet[IngestQuota]:
-        return models.Manager.get_queryset(self)
-
-
 class IngestQuota(TenantModel):
     """What one organisation may send, where that is not what the settings say for all. 0: as much
     as it likes."""
@@ -51,7 +44,8 @@ class IngestQuota(TenantModel):
     bytes_per_day = models.PositiveBigIntegerField(default=0)
     changed_at = models.DateTimeField(default=utc_now)
 
-    objects: ClassVar[IngestQuotaManager] = IngestQuotaManager()
+    # The edge needs all of them, before anybody has asked for anything.
+    objects: ClassVar[OpenTenantManager[IngestQuota]] = OpenTenantManager()
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organisation"], name="one_ingest_quota")]

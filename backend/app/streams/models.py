@@ -8,7 +8,7 @@ from django.db import models
 from typing_extensions import override
 
 from app.core.clock import utc_now
-from app.core.tenancy import TenantManager, TenantModel
+from app.core.tenancy import OpenTenantManager, TenantModel
 
 NAME_LENGTH = 63
 # A pool's name or an organisation's UUID.
@@ -37,14 +37,6 @@ class Stream(TenantModel):
         return self.name
 
 
-class PlacementManager(TenantManager["Placement"]):
-    """Whoever writes records has to know where everybody's belong."""
-
-    def of_everybody(self) -> models.QuerySet[Placement]:
-        """All organisations' rows: few, since most share the first pool and have none."""
-        return models.Manager.get_queryset(self)
-
-
 class Placement(TenantModel):
     """From a receive time on, an organisation's records of a class go to this pool, or `own`.
 
@@ -58,7 +50,9 @@ class Placement(TenantModel):
     reason = models.CharField(max_length=16)
     created_at = models.DateTimeField(default=utc_now, editable=False)
 
-    objects: ClassVar[PlacementManager] = PlacementManager()
+    # Whoever writes records has to know where everybody's belong. There are few rows: most
+    # organisations share the first pool and have none.
+    objects: ClassVar[OpenTenantManager[Placement]] = OpenTenantManager()
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -81,14 +75,6 @@ class Phase(models.TextChoices):
     DONE = "done"
 
 
-class RecordMoveManager(TenantManager["RecordMove"]):
-    """Writers and readers have to know of everybody's moves."""
-
-    def of_everybody(self) -> models.QuerySet[RecordMove]:
-        """All organisations' rows: as many as there are moved partitions that still exist."""
-        return models.Manager.get_queryset(self)
-
-
 class RecordMove(TenantModel):
     """One organisation's records of one partition on their way to another place.
 
@@ -108,7 +94,9 @@ class RecordMove(TenantModel):
     digest = models.CharField(max_length=32, blank=True)
     changed_at = models.DateTimeField(default=utc_now)
 
-    objects: ClassVar[RecordMoveManager] = RecordMoveManager()
+    # Writers and readers have to know of everybody's, which are as many as there are moved
+    # partitions that still exist.
+    objects: ClassVar[OpenTenantManager[RecordMove]] = OpenTenantManager()
 
     class Meta(TenantModel.Meta):
         constraints = [
