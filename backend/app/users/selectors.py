@@ -157,7 +157,9 @@ def list_organisation_ids() -> tuple[OrgId, ...]:
     return tuple(OrgId(pk) for pk in Organisation.objects.values_list("pk", flat=True))
 
 
-def find_organisation(slug: str) -> OrgId | None:
-    """The organisation with this slug, for operators' commands."""
+def get_organisation(slug: str) -> OrgId:
+    """The organisation with this slug, for operators' commands; `NotFound` without one."""
     found = Organisation.objects.filter(slug=slug.lower()).values_list("pk", flat=True).first()
-    return None if found is None else OrgId(found)
+    if found is None:
+        raise NotFound(f"there is no organisation {slug!r}")
+    return OrgId(found)

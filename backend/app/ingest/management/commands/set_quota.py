@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from typing_extensions import override
 
+from app.core.errors import NotFound
 from app.core.scope import system_scope
 from app.ingest.quotas import Quota
 from app.ingest.stored_quotas import find_quota, set_quota
-from app.users.selectors import find_organisation
+from app.users.selectors import get_organisation
 
 # What a column keeps.
 _MOST = 2**62
@@ -30,9 +31,10 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *_args: Any, **options: Any) -> None:
-        org_id = find_organisation(options["organisation"])
-        if org_id is None:
-            raise CommandError(f"there is no organisation {options['organisation']!r}")
+        try:
+            org_id = get_organisation(options["organisation"])
+        except NotFound as error:
+            raise CommandError(error.detail) from error
         scope = system_scope(org_id, "set_quota")
         sent = (options["records_per_second"], options["bytes_per_day"])
         if options["default"]:

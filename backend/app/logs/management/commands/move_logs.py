@@ -26,7 +26,7 @@ from app.logs.moves import Mover, Patience, route_of
 from app.logstore.elastic.hosts import hosts_of
 from app.logstore.moving import BATCH_RECORDS, Stock
 from app.logstore.stocks import open_stock
-from app.users.selectors import find_organisation, list_organisation_ids
+from app.users.selectors import get_organisation, list_organisation_ids
 
 OWN = "own"
 ELASTICSEARCH = "elasticsearch"
@@ -103,10 +103,7 @@ def _organisations(slug: str | None, *, is_all: bool) -> list[tuple[OrgId, str]]
         raise Invalid("name one organisation, or say --all")
     if slug is None:
         return [(org_id, str(org_id)) for org_id in list_organisation_ids()]
-    org_id = find_organisation(slug)
-    if org_id is None:
-        raise Invalid(f"there is no organisation {slug!r}")
-    return [(org_id, slug)]
+    return [(get_organisation(slug), slug)]
 
 
 def _opened(opened: ExitStack, text: str) -> Stock:

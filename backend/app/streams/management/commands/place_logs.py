@@ -15,7 +15,7 @@ from app.logstore.places import Assignment
 from app.logstore.types import NS_PER_SECOND, RETENTION_CLASSES
 from app.streams.selectors import assignments_of
 from app.streams.services import next_period_ns, place
-from app.users.selectors import find_organisation
+from app.users.selectors import get_organisation
 
 
 class Command(BaseCommand):
@@ -37,10 +37,7 @@ class Command(BaseCommand):
     @override
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            org_id = find_organisation(options["organisation"])
-            if org_id is None:
-                raise Invalid(f"there is no organisation {options['organisation']!r}")
-            scope = system_scope(org_id, "place_logs")
+            scope = system_scope(get_organisation(options["organisation"]), "place_logs")
             if options["pool"] is not None:
                 days = options["days"]
                 self._place(scope, options["pool"], RETENTION_CLASSES if days is None else (days,))
