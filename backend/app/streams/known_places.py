@@ -67,8 +67,9 @@ class Known(Generic[T]):
             self._known = ask_database(self._load)
             self._read_at = self._tried_at = now
         except Unavailable as error:
-            # Asked again soon, but not for every record.
-            self._tried_at = now - self._fresh_seconds + min(1.0, self._fresh_seconds)
+            # Asked again soon, but not for every record, however long the answer took.
+            pause_seconds = min(1.0, self._fresh_seconds)
+            self._tried_at = self._clock.monotonic() - self._fresh_seconds + pause_seconds
             log.warning("places_not_read", error=str(error.__cause__))
 
 

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from app.core.clock import SYSTEM_CLOCK
 from app.core.errors import Broken, Conflict, Invalid, Unavailable
+from app.core.ids import OrgId
 from app.core.scope import system_scope
 from app.logstore.embedded.writer import EmbeddedWriter
 from app.logstore.partitions import Home, expires_ns, period_bounds, period_of
@@ -36,6 +37,7 @@ from app.streams.services import (
     place,
 )
 from app.streams.tasks import place_records
+from tests.conformance.cast import ACME
 from tests.conformance.records import JOURNAL, NOON_NS, a_record
 from tests.conftest import Person
 
@@ -113,6 +115,28 @@ def test_a_writer_goes_on_with_what_it_knows_for_a_while(
             known(alice.org_id)
     clock.seconds += 1
     assert known(alice.org_id) == Places((OWN_FROM_NEXT,))
+
+
+def test_a_database_that_hangs_is_not_waited_for_by_one_after_the_other() -> None:
+    clock = Hands()
+    asked: list[float] = []
+
+    def load() -> dict[OrgId, Places]:
+        asked.append(clock.seconds)
+        if len(asked) > 1:
+            clock.seconds += 3
+            raise OperationalError("timed out")
+        return {}
+
+    known = Known(load, Places(), fresh_seconds=5, held_seconds=20, clock=clock)
+    assert known(ACME) == Places()
+    clock.seconds += 5
+    for _ in range(3):
+        assert known(ACME) == Places()
+    assert len(asked) == 2
+    clock.seconds += 1
+    assert known(ACME) == Places()
+    assert len(asked) == 3
 
 
 def test_what_a_writer_holds_must_not_outlast_the_lead_of_decisions() -> None:
