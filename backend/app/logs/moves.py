@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from app.core.errors import Unavailable
 from app.core.scope import Scope
-from app.logstore.moving import BATCH_RECORDS, Numbers, Removal, Stock
+from app.logstore.moving import BATCH_RECORDS, Numbers, Removal, Stock, Tally
 from app.logstore.partitions import Home, period_bounds
 from app.logstore.places import LEAD_NS, OWN, Assignment, Places, is_shared
 from app.streams.known_places import READERS_FRESH_SECONDS
@@ -31,6 +32,9 @@ COPYING, EMPTYING, DONE = "copying", "emptying", "done"
 # A request that was sent before its sender learned of a move is answered by then, or never.
 _REQUEST_SECONDS = 60.0
 _SEARCH_SECONDS = 20.0
+# A store that does not answer, or takes nothing, is tried again for so long, so often.
+AWAY_SECONDS = 120.0
+_PAUSE_SECONDS = 1.0
 # A store may show records a little later than others with higher numbers: so many are looked at
 # again.
 _IN_DISORDER = 10_000
@@ -126,7 +130,7 @@ class Mover:
         """Copies what came in after a number; the number of the last one."""
         numbers = Numbers(above, removal.highest())
         mark = move.mark if removal.source is removal.target else ""
-        self._count("copying", removal, numbers, removal.copy(numbers, mark=mark))
+        self._count("copying", removal, numbers, lambda: removal.copy(numbers, mark=mark))
         return numbers.through
 
     def _begun(self, route: str, homes: Iterable[Home]) -> list[Move]:
@@ -136,8 +140,7 @@ class Mover:
 
     def _verified(self, route: str, move: Move, removal: Removal) -> Move:
         """Counts and compares; from then on the copies count."""
-        tally = removal.verify(Numbers(through=move.through))
-        there = removal.target.count(self.scope.org_id, removal.new_home)
+        tally, there = self._compared(removal, Numbers(through=move.through))
         self.progress.say(
             f"{move.home.name}: {tally.records} records, all found in {removal.new_home.name}, which"
             f" has {there} (digest {tally.digest})"
@@ -147,21 +150,43 @@ class Mover:
 
     def _empty(self, route: str, move: Move, removal: Removal) -> int:
         numbers = Numbers(through=move.through)
-        removed = self._count("emptying", removal, numbers, removal.empty(numbers))
+        removed = self._count("emptying", removal, numbers, lambda: removal.empty(numbers))
         advance_move(self.scope, route, move, to=DONE)
         left = removal.source.count(self.scope.org_id, move.home)
         if left:
             self.progress.say(f"{move.home.name}: {left} records came in late: move them as well")
         return removed
 
-    def _count(self, doing: str, removal: Removal, numbers: Numbers, steps: Iterable[int]) -> int:
+    def _compared(self, removal: Removal, numbers: Numbers) -> tuple[Tally, int]:
+        """What was found at the new place, and how many records there are."""
+        outage = _Outage(self)
+        while True:
+            try:
+                tally = removal.verify(numbers)
+                return tally, removal.target.count(self.scope.org_id, removal.new_home)
+            except Unavailable as error:
+                outage.wait(error)
+
+    def _count(
+        self, doing: str, removal: Removal, numbers: Numbers, begin: Callable[[], Iterable[int]]
+    ) -> int:
+        """Takes the steps, from the first one on where a store was away."""
+        outage = _Outage(self)
         done = 0
-        total = removal.source.count(self.scope.org_id, removal.home, numbers)
-        with self.progress.bar(f"{doing} {removal.home.name}", total) as move_by:
-            for step in steps:
-                done += step
-                move_by(step)
-        return done
+        while True:
+            reached = 0
+            try:
+                total = removal.source.count(self.scope.org_id, removal.home, numbers)
+                with self.progress.bar(f"{doing} {removal.home.name}", total) as move_by:
+                    for step in begin():
+                        done += step
+                        reached += step
+                        move_by(step)
+                        outage.went_on(reached)
+            except Unavailable as error:
+                outage.wait(error)
+            else:
+                return done
 
     def _removal(self, source: Stock, home: Home, target: Stock, new_home: Home) -> Removal:
         return Removal(self.scope.org_id, source, home, target, new_home, self.batch_records)
@@ -185,6 +210,31 @@ class Mover:
         if seconds > 0:
             self.progress.say(f"waiting {seconds:.0f} s, until {until}")
             self.sleep(seconds)
+
+
+class _Outage:
+    """A store that is away while a step is taken: waits for it, but not for ever."""
+
+    def __init__(self, mover: Mover) -> None:
+        self._mover = mover
+        self._began: float | None = None
+        self._furthest = 0
+
+    def wait(self, error: Unavailable) -> None:
+        """Something failed because of it; raises that when it has been away for too long."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        if now - self._began >= AWAY_SECONDS:
+            raise error
+        self._mover.progress.say(f"{error.detail}: trying again")
+        self._mover.sleep(_PAUSE_SECONDS)
+
+    def went_on(self, reached: int) -> None:
+        """It is there: it has come further than ever before."""
+        if reached > self._furthest:
+            self._furthest = reached
+            self._began = None
 
 
 def _has_ended(home: Home, now_ns: int) -> bool:

@@ -166,7 +166,9 @@ class Removal:
         return self.source.highest(self.org_id, self.home)
 
     def copy(self, numbers: Numbers = ALL, *, mark: str = "") -> Iterator[int]:
-        """Puts what is missing at the new place; says after each batch how many records it was."""
+        """Puts what is missing at the new place; says after each batch how many records it was.
+        Begun again after it was cut off, it finds what it has put."""
+        self.target.settle(self.new_home)
         for batch in self.source.batches(self.org_id, self.home, self.batch_records, numbers):
             self.target.put(self.new_home, batch, mark=mark)
             yield len(batch)

@@ -12,21 +12,27 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
+from typing_extensions import override
 
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Unavailable
 from app.core.file_lock import file_lock
 from app.core.ids import OrgId
 from app.core.scope import Scope
 from app.journal.journal import Journal
+from app.logs import moves
 from app.logs.moves import Mover, Patience
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.hosts import hosts_of
+from app.logstore.elastic.mapping import MAPPINGS, SETTINGS
+from app.logstore.elastic.names import index_of
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.stock import ElasticStock
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.embedded.reader import EmbeddedReader
+from app.logstore.embedded.stock import EmbeddedStock
 from app.logstore.embedded.writer import EmbeddedWriter
 from app.logstore.interface import LogReader
+from app.logstore.moving import ALL, Batch, Numbers
 from app.logstore.partitions import Home, period_bounds, period_of
 from app.logstore.places import OWN, Assignment, Hidden, Places
 from app.logstore.types import (
@@ -272,6 +278,87 @@ def test_a_copy_that_was_lost_is_found_out_and_nothing_goes(location: Path, alic
     assert len(found(reading(location), alice.scope)) == len(ours)
     stock.close()
     cluster.close()
+
+
+def test_a_store_that_is_away_for_a_while_does_not_end_a_move(
+    location: Path, tmp_path: Path, alice: Person
+) -> None:
+    ours = records_of(alice.org_id, LAST_WEEK_NS)
+    fill(EmbeddedWriter(tmp_path), *ours)
+    before = found(EmbeddedReader(tmp_path), alice.scope)
+    cluster = Cluster(location)
+    path = f"/{index_of(cluster.prefix, LAST_WEEK)}/_settings"
+    cluster.create(path.split("/")[1], {"settings": SETTINGS, "mappings": MAPPINGS})
+    cluster.call("PUT", path, body={"index.blocks.write": True})
+
+    def come_back(text: str) -> None:
+        if "trying again" in text:
+            cluster.call("PUT", path, body={"index.blocks.write": False})
+
+    told = Told(come_back)
+    source, target = EmbeddedStock(tmp_path), ElasticStock(location)
+    mover = Mover(alice.scope, told, batch_records=4, sleep=lambda _seconds: None)
+    assert mover.between("forth", source, target) == len(ours)
+    assert any("trying again" in line for line in told.lines)
+    assert found(ElasticReader(location), alice.scope) == before
+    source.close()
+    target.close()
+    cluster.close()
+
+
+class Faltering(ElasticStock):
+    """Cannot be read any more after its first batch, so many times."""
+
+    times = 0
+
+    @override
+    def batches(
+        self, org_id: OrgId, home: Home, size: int, numbers: Numbers = ALL
+    ) -> Iterator[Batch]:
+        for batch in super().batches(org_id, home, size, numbers):
+            yield batch
+            if self.times:
+                self.times -= 1
+                raise Unavailable("the log store cannot answer now")
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_what_was_put_before_a_store_went_away_is_not_put_again(
+    location: Path, tmp_path: Path, alice: Person, times: int
+) -> None:
+    ours = records_of(alice.org_id, LAST_WEEK_NS)
+    fill(ElasticWriter(location), *ours)
+    before = found(ElasticReader(location), alice.scope)
+    source, target = Faltering(location), EmbeddedStock(tmp_path)
+    source.times = times
+    told = Told()
+    mover = Mover(alice.scope, told, batch_records=4, sleep=lambda _seconds: None)
+    assert mover.between("back", source, target) == len(ours)
+    assert len([line for line in told.lines if "trying again" in line]) == times
+    source.close()
+    target.close()
+    assert found(EmbeddedReader(tmp_path), alice.scope) == before
+    assert found(ElasticReader(location), alice.scope) == []
+
+
+def test_a_store_that_stays_away_ends_a_move_which_can_go_on_later(
+    location: Path, tmp_path: Path, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = records_of(alice.org_id, LAST_WEEK_NS)
+    fill(ElasticWriter(location), *ours)
+    source, target = Faltering(location), EmbeddedStock(tmp_path)
+    source.times = 1_000
+    monkeypatch.setattr(moves, "AWAY_SECONDS", 0.3)
+    told = Told()
+    with pytest.raises(Unavailable):
+        Mover(alice.scope, told, batch_records=4).between("back", source, target)
+    assert any("trying again" in line for line in told.lines)
+    assert len(found(ElasticReader(location), alice.scope)) == len(ours)
+    source.times = 0
+    assert Mover(alice.scope, told).between("back", source, target) == len(ours)
+    source.close()
+    target.close()
+    assert len(found(EmbeddedReader(tmp_path), alice.scope)) == len(ours)
 
 
 def test_from_the_embedded_store_to_elasticsearch_and_back(
