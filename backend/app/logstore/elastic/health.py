@@ -68,8 +68,10 @@ def _blocks(cluster: Cluster, seconds: float) -> tuple[list[str], list[str]]:
     )
     blocks = answer["blocks"]
     everywhere = [one["description"] for one in _writing(blocks.get("global", {}))]
-    indices = blocks.get("indices", {})
-    return everywhere, sorted(name for name, one in indices.items() if _writing(one))
+    # Of all indices, whatever was asked for: others' are their own business.
+    indices: dict[str, dict[str, Any]] = blocks.get("indices", {})
+    ours = (name for name, one in indices.items() if _writing(one))
+    return everywhere, sorted(name for name in ours if home_of_index(cluster.prefix, name))
 
 
 def _writing(blocks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -203,6 +203,18 @@ def test_an_index_that_refuses_when_lanes_are_full_is_taken_up_too(
     _set(cluster, first, blocks__read_only_allow_delete=None)
 
 
+def test_what_others_have_blocked_in_the_same_cluster_is_not_named(
+    writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
+) -> None:
+    _append(writer, 1, a_record())
+    writer.commit()
+    others = f"{cluster.prefix}0-30d-pool0-2026-w47"
+    cluster.call("PUT", f"/{others}", body={"settings": {"index.blocks.write": True}})
+    told = [str(writer.health()), str(reader.health())]
+    cluster.call("DELETE", f"/{others}")
+    assert [one for one in told if others in one] == []
+
+
 def test_no_question_leaves_a_partition_out_in_silence(
     refusal: Refusal, writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
 ) -> None:
