@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from app.core.errors import Unavailable
 from app.streams.models import Stream
 from app.streams.selectors import stream_target
-from config.stream_directory import StoredStreams
+from config.stream_directory import PAUSE_SECONDS, StoredStreams
 from tests.conftest import Person
 
 # The directory opens and closes connections of its own, as the shipper's threads do.
@@ -61,3 +61,47 @@ def test_without_a_database_nothing_is_guessed(
     monkeypatch.setattr(QuerySet, "values_list", broken)
     with pytest.raises(Unavailable):
         StoredStreams()(alice.org_id, "default")
+
+
+class Hands:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now_ns(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_a_database_that_is_away_is_asked_once_in_a_while_for_all_streams(
+    alice: Person, charlie: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Hands()
+    streams = StoredStreams(clock)
+    streams(alice.org_id, "default")
+    asked: list[float] = []
+
+    def hangs(*_arguments: object, **_named: object) -> None:
+        asked.append(clock.seconds)
+        clock.seconds += 3
+        raise OperationalError("timed out")
+
+    with monkeypatch.context() as away:
+        away.setattr(QuerySet, "values_list", hangs)
+        for org_id in (charlie.org_id, charlie.org_id, charlie.org_id):
+            with pytest.raises(Unavailable) as refused:
+                streams(org_id, "web")
+        assert refused.value.code == "database_unavailable"
+        assert refused.value.retry_after_seconds == PAUSE_SECONDS
+        # What is remembered needs no database.
+        assert streams(alice.org_id, "default").name == "default"
+        assert len(asked) == 1
+        clock.seconds += PAUSE_SECONDS
+        with pytest.raises(Unavailable):
+            streams(charlie.org_id, "default")
+        assert len(asked) == 2
+    clock.seconds += PAUSE_SECONDS
+    assert streams(charlie.org_id, "web").name == "default"
