@@ -1,4 +1,7 @@
-"""A lease on a name, for what one process at a time may do: kept by the server's clock alone."""
+"""A lease on a name, for what one process at a time may do: kept by the server's clock alone.
+
+Work is claimed in `app.core.due_work`. This is for migrating, which makes the table of that first.
+"""
 
 from __future__ import annotations
 
