@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from app.telemetry.structured_logs import configure
+from config.addresses import bracketed
 from config.env import HIGHEST_PORT, Env, SettingInvalid
 from config.environments import choose_settings
 from config.gunicorn_worker import CLOSING_SECONDS, OurLogger, WebWorker
@@ -42,7 +43,8 @@ choose_settings(os.environ)
 configure(settings.LOGGING)
 
 wsgi_app = "config.asgi:application"
-bind = f"{env.text('HOST', '0.0.0.0')}:{env.integer('PORT', 8000, most=HIGHEST_PORT)}"  # noqa: S104 — in a container
+_port = env.integer("PORT", 8000, most=HIGHEST_PORT)
+bind = f"{bracketed(env.text('HOST', '0.0.0.0'))}:{_port}"  # noqa: S104 — in a container
 workers = env.integer("WEB_CONCURRENCY", 3, least=1)
 worker_class = WebWorker
 # A worker whose event loop stands still for so long is killed.

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+from config.addresses import bracketed
 from config.env import HIGHEST_PORT, Env, SettingInvalid
 
 # What Celery is told in place of a URL: `config.celery` puts in the address and the password, which
@@ -140,8 +141,7 @@ def _scheme(entry: Entry) -> str:
 
 
 def _address(entry: Entry) -> str:
-    host = f"[{entry['HOST']}]" if ":" in entry["HOST"] else entry["HOST"]
-    return f"{host}:{entry['PORT']}/{entry['DB']}"
+    return f"{bracketed(entry['HOST'])}:{entry['PORT']}/{entry['DB']}"
 
 
 def _credentials(entry: Entry) -> dict[str, str]:

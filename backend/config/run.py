@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from app.core.clock import SYSTEM_CLOCK
 from app.core.file_lock import LockFile
+from config.addresses import bracketed
 from config.env import HIGHEST_PORT, Env, SettingInvalid
 from config.environments import choose_settings
 from config.first_start import (
@@ -145,9 +146,7 @@ def url_of(host: str, port: int) -> str:
     name = str(address)
     if address.is_unspecified:
         name = "127.0.0.1" if address.version == IPV4 else "::1"
-    if address.version != IPV4:
-        name = f"[{name}]"
-    return f"http://{name}:{port}"
+    return f"http://{bracketed(name)}:{port}"
 
 
 def prepare(data_dir: Path, url: str) -> str:

@@ -118,6 +118,18 @@ def test_a_setting_that_cannot_be_used_is_said_and_nothing_starts(tmp_path: Path
         assert name in program.said[-1], program.told
 
 
+def test_gunicorn_listens_on_addresses_of_both_kinds(tmp_path: Path) -> None:
+    print_address = (
+        "from gunicorn.util import parse_address; from config import gunicorn_config;"
+        " print(parse_address(gunicorn_config.bind))"
+    )
+    for host in ("::", "::1", "127.0.0.1"):
+        program = Program(("-c", print_address), environment_of(tmp_path, HOST=host, PORT="8123"))
+        program.start()
+        assert program.wait() == 0, program.told
+        assert program.said[-1] == f"('{host}', 8123)"
+
+
 def test_workers_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
     environment = environment_of(tmp_path / "data", WEB_CONCURRENCY="1")
     manage(environment, "migrate", "--verbosity", "0")
