@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +16,7 @@ from app.core.errors import Full
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Scope
 from app.ingest.directory import DefaultStreams
-from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.ingest.shipper import Pace, Parts, Stop
 from app.journal import process
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
@@ -27,6 +26,7 @@ from app.logs.services import replay_entry
 from tests.api.logs.conftest import Shelf
 from tests.conformance.records import NOON_NS, a_sent_record
 from tests.conftest import Person, client_with
+from tests.shipping import shipping, until
 
 PATH = "/api/v1/quarantine/"
 SEARCH = "/api/v1/logs/search/"
@@ -34,7 +34,6 @@ BAD_LINE = b'{"message": "half a li'
 GOOD_LINE = '{"message": "a whole line", "status": 7}'
 ALWAYS: dict[str, Any] = {"from": 0, "to": "now+1000d"}
 QUICK = Pace(commit_seconds=0.02)
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -46,19 +45,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     process.close()
 
 
-@contextmanager
-def shipping(journal: Journal, shelf: Shelf) -> Iterator[None]:
+def running(journal: Journal, shelf: Shelf) -> AbstractContextManager[Stop]:
     """The shipper runs meanwhile; afterwards everything is shipped."""
-    stop = Stop()
-    parts = Parts(journal, shelf.writer, DefaultStreams())
-    thread = threading.Thread(target=Shipper(parts, pace=QUICK).run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.ask()
-        thread.join(PATIENCE_SECONDS)
-        assert not thread.is_alive()
+    return shipping(Parts(journal, shelf.writer, DefaultStreams()), QUICK)
 
 
 def quarantine(
@@ -87,13 +76,8 @@ def quarantine(
 
 def ship(journal: Journal, shelf: Shelf, number: int) -> None:
     """Waits until the entry of the journal is found."""
-    with shipping(journal, shelf):
-        waited = threading.Event()
-        for _ in range(int(PATIENCE_SECONDS / 0.01)):
-            if journal.state().shipped_number >= number:
-                return
-            waited.wait(0.01)
-        pytest.fail("it was not shipped in time")
+    with running(journal, shelf):
+        until(lambda: journal.state().shipped_number >= number)
 
 
 def replay(person: Person, entry_id: str, raw: str | None = GOOD_LINE, **asked: str) -> Any:
@@ -126,7 +110,7 @@ def test_a_bad_line_is_found_repaired_replayed_and_marked(
     assert listed["hits"][0]["replayed"] is None
     assert hits(alice) == []
 
-    with shipping(journal, shelf):
+    with running(journal, shelf):
         answer = replay(alice, entry_id, wait_for="indexed")
         assert answer.status_code == 202, answer.json()
         assert answer.json()["indexed"] is True

@@ -9,12 +9,18 @@ from uuid import UUID
 from prometheus_client import REGISTRY
 
 from app.core.ids import OrgId
+from app.ingest.directory import DefaultStreams
 from app.ingest.observers import ObserverLane
 from app.ingest.quarantine import quarantined
+from app.ingest.shipper import Parts
 from app.journal.batch import Batch
-from app.logstore.types import RoutedRecord
+from app.journal.journal import Journal
+from app.logstore.memory.store import MemoryStore
+from app.logstore.types import Position, RoutedRecord
+from tests.shipping import PATIENCE_SECONDS, is_shipped, shipping, until
+from tests.unit.ingest.shipping.entries import QUICK, batch
+from tests.unit.ingest.shipping.stores import PickyStore
 
-PATIENCE_SECONDS = 20.0
 BATCH = Batch(OrgId(UUID(int=1)), 1, 1, "ndjson", [b"x"])
 RECORDS = [quarantined(BATCH, 0, reason="test")] * 10
 
@@ -105,3 +111,82 @@ def test_an_observer_gets_what_it_wants_at_that_time() -> None:
     lane.offer(RECORDS)
     lane.close(timeout_seconds=PATIENCE_SECONDS)
     assert observer.seen == 10
+
+
+class Watcher:
+    """Remembers what it saw."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.seen: list[str] = []
+        self.is_closed = False
+
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        self.seen += [record.message for record in records]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Failing:
+    """Fails always."""
+
+    name = "failing"
+    calls = 0
+
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        self.calls += 1
+        raise ValueError(len(records))
+
+    def close(self) -> None:
+        raise ValueError("it fails always")
+
+
+class Stuck:
+    """Does not come back until it is let go."""
+
+    name = "stuck"
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def wants(self, _org_id: OrgId) -> bool:
+        return True
+
+    def observe(self, records: Sequence[RoutedRecord]) -> None:
+        self.let_go.wait(PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        self.let_go.set()
+
+
+def test_observers_see_what_was_stored_and_a_bad_one_stops_nobody(journal: Journal) -> None:
+    store = MemoryStore()
+    good, failing, stuck = Watcher("good"), Failing(), Stuck()
+    parts = Parts(journal, store, DefaultStreams(), observers=(failing, stuck, good))
+    with shipping(parts, QUICK):
+        for number in range(30):
+            journal.append([batch(b'{"message":"%d"}' % number)])
+        until(lambda: is_shipped(journal) and len(good.seen) == 30)
+        stuck.let_go.set()
+    assert good.seen == [str(number) for number in range(30)]
+    assert failing.calls > 1
+
+
+def test_observers_see_neither_what_was_stored_before_nor_what_was_refused(
+    journal: Journal,
+) -> None:
+    store, watcher = PickyStore("unwanted"), Watcher("watcher")
+    journal.append([batch(b'{"message":"known"}')])
+    journal.append([batch(b'{"message":"new"}', b'{"message":"unwanted","n":1}', b"{half")])
+    store.append([], position=Position(journal.id, 1))
+    store.commit()
+    with shipping(Parts(journal, store, DefaultStreams(), observers=(watcher,)), QUICK):
+        until(lambda: is_shipped(journal) and len(watcher.seen) == 3)
+    assert watcher.seen == ["new", "{half", '{"message":"unwanted","n":1}']

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from app.core.clock import SYSTEM_CLOCK
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Scope
 from app.ingest.directory import StreamTarget
-from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.ingest.shipper import Pace, Parts
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
 from app.journal.status import HOLDING_BACK, read_status
@@ -26,10 +24,10 @@ from app.logstore.types import SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
 from tests.conformance.records import ALWAYS
+from tests.shipping import shipping, until
 
 pytestmark = pytest.mark.elastic
 QUICK = Pace(commit_seconds=0.1, status_seconds=0.05, maintain_seconds=0.5)
-PATIENCE_SECONDS = 60.0
 ENTRIES = 60
 RECORDS = 20
 
@@ -61,25 +59,9 @@ def _take_in(journal: Journal, org_id: OrgId, name: str) -> None:
 @contextmanager
 def _shipping(journal: Journal, location: Path) -> Iterator[None]:
     """Lanes have room for a tenth of what will wait."""
-    stop = Stop()
     writer = ElasticWriter(location, holds_back=True, limits=Limits(lane_bytes=80_000))
-    shipper = Shipper(Parts(journal, writer, _class_of), pace=QUICK)
-    thread = threading.Thread(target=shipper.run, args=(stop,))
-    thread.start()
-    try:
+    with closing(writer), shipping(Parts(journal, writer, _class_of), QUICK):
         yield
-    finally:
-        stop.ask()
-        thread.join(PATIENCE_SECONDS)
-        assert not thread.is_alive()
-        writer.close()
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def _found(reader: ElasticReader, scope: Scope) -> Counter[str]:
@@ -104,18 +86,18 @@ def test_others_go_on_while_one_index_refuses_more_than_lanes_hold_and_all_is_sh
     with _shipping(journal, location):
         for org_id in (ACME, GLOBEX):
             _take_in(journal, org_id, names[0])
-        _until(lambda: journal.state().entries == 0)
+        until(lambda: journal.state().entries == 0)
         _block(cluster, is_blocked=True)
         for name in names[1:]:
             for org_id in (ACME, GLOBEX):
                 _take_in(journal, org_id, name)
         # The others have everything, and the journal keeps all that waits and what lies behind.
-        _until(lambda: _found(reader, CHARLIE) == _expected(names))
+        until(lambda: _found(reader, CHARLIE) == _expected(names), seconds_between=0.05)
         assert _found(reader, ALICE) == _expected(names[:1])
         assert journal.state().entries == 2 * ENTRIES
-        _until(lambda: _held(journal) == ENTRIES * RECORDS)
+        until(lambda: _held(journal) == ENTRIES * RECORDS)
         _block(cluster, is_blocked=False)
-        _until(lambda: journal.state().entries == 0)
+        until(lambda: journal.state().entries == 0)
     for scope in (ALICE, CHARLIE):
         assert _found(reader, scope) == _expected(names)
 

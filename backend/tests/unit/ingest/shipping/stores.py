@@ -1,0 +1,144 @@
+"""Stores that do not take what they are given, or count what they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from typing_extensions import override
+
+from app.core.errors import Unavailable
+from app.logstore.memory.store import MemoryStore
+from app.logstore.types import AppendReport, Position, Rejected, RoutedRecord, StoreHealth
+
+
+class HoldingStore(MemoryStore):
+    """A part of it takes no records for now: those with this in their message."""
+
+    def __init__(self, held: str) -> None:
+        super().__init__()
+        self.holds = True
+        self.commits = 0
+        self._what = held
+        self._back: list[tuple[Position, RoutedRecord]] = []
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        held = [record for record in records if record.message == self._what]
+        self._back += [(position, record) for record in held]
+        super().append([one for one in records if one not in held], position=position)
+        return AppendReport(stored=len(records), repeated=0)
+
+    @override
+    def health(self) -> StoreHealth:
+        return StoreHealth("degraded", "memory", detail=f"{len(self._back)} records wait")
+
+    @override
+    def commit(self) -> Position | None:
+        self.commits += 1
+        super().commit()
+        if self.holds:
+            return min((position for position, _ in self._back), default=None)
+        self._pending += [record for _, record in self._back]
+        self._back = []
+        super().commit()
+        return None
+
+
+class CountingStore(MemoryStore):
+    """Counts calls."""
+
+    appends = 0
+    maintained = 0
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        report = super().append(records, position=position)
+        self.appends += 1
+        return report
+
+    @override
+    def maintain(self, now_ns: int) -> None:
+        super().maintain(now_ns)
+        self.maintained += 1
+
+
+class DatedStore(MemoryStore):
+    """Remembers the retention class of each message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: dict[str, int] = {}
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        self.classes.update({record.message: record.retention_class for record in records})
+        return super().append(records, position=position)
+
+
+class FlakyStore(MemoryStore):
+    """Refuses the first calls; a refused commit forgets what was appended."""
+
+    def __init__(self, *, appends_refused: int = 0, commits_refused: int = 0) -> None:
+        super().__init__()
+        self.appends_refused = appends_refused
+        self.commits_refused = commits_refused
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        if self.appends_refused:
+            self.appends_refused -= 1
+            raise Unavailable("down")
+        return super().append(records, position=position)
+
+    @override
+    def commit(self) -> None:
+        if self.commits_refused:
+            self.commits_refused -= 1
+            self._pending, self._pending_positions = [], {}
+            raise Unavailable("down")
+        super().commit()
+
+
+class PickyStore(MemoryStore):
+    """Never takes records of stream `default` with this in their message."""
+
+    def __init__(self, unwanted: str) -> None:
+        super().__init__()
+        self._unwanted = unwanted
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        rejected = tuple(
+            Rejected(index, "too_odd", "nobody wants it")
+            for index, record in enumerate(records)
+            if self._unwanted in record.message
+            and (record.stream == "default" or not self._unwanted)
+        )
+        bad = {one.index for one in rejected}
+        good = [record for index, record in enumerate(records) if index not in bad]
+        report = super().append(good, position=position)
+        return AppendReport(report.stored, report.repeated, rejected)
+
+
+class ForgetfulStore(PickyStore):
+    """Unavailable for the first quarantine entries, and what waited for a commit is gone then."""
+
+    def __init__(self, unwanted: str, *, refusals: int) -> None:
+        super().__init__(unwanted)
+        self.refusals = refusals
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        if self.refusals and all(record.stream == "_quarantine" for record in records):
+            self.refusals -= 1
+            self._pending, self._pending_positions = [], {}
+            raise Unavailable("down")
+        return super().append(records, position=position)
+
+
+class DefectiveStore(MemoryStore):
+    """Has a bug."""
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        raise ZeroDivisionError

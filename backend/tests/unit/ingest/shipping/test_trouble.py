@@ -1,0 +1,159 @@
+"""A store or a directory that is away, refuses or holds back: everything is shipped once all the
+same."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.core.errors import Unavailable
+from app.core.ids import OrgId
+from app.ingest.decisions import Decisions
+from app.ingest.directory import DefaultStreams, StreamTarget
+from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.journal.journal import Journal
+from app.journal.status import read_status
+from app.logstore.memory.store import MemoryStore
+from tests.shipping import is_shipped, shipping, until
+from tests.unit.ingest.shipping.entries import (
+    ACME,
+    GLOBEX,
+    QUICK,
+    batch,
+    last_error_of,
+    messages,
+    state_of,
+)
+from tests.unit.ingest.shipping.stores import (
+    CountingStore,
+    DatedStore,
+    DefectiveStore,
+    FlakyStore,
+    ForgetfulStore,
+    HoldingStore,
+)
+
+
+class DownFor:
+    """A directory that cannot tell for one organisation."""
+
+    def __init__(self, org_id: OrgId) -> None:
+        self._org_id = org_id
+        self.is_down = True
+        self.retention_class = 30
+
+    def __call__(self, org_id: OrgId, stream_name: str) -> StreamTarget:
+        if self.is_down and org_id == self._org_id:
+            raise Unavailable("no directory")
+        return StreamTarget("default", self.retention_class)
+
+
+def test_an_entry_whose_refused_half_has_to_wait_is_shipped_whole_again(journal: Journal) -> None:
+    store = ForgetfulStore("odd", refusals=2)
+    journal.append([batch(b'{"message":"earlier"}')])
+    journal.append([batch(b'{"message":"fine"}', b'{"message":"odd"}')])
+    with shipping(Parts(journal, store, DefaultStreams()), Pace(commit_seconds=0.3)):
+        until(lambda: store.refusals == 0 and is_shipped(journal))
+    assert sorted(messages(store)) == ["earlier", "fine"]
+    assert messages(store, stream="_quarantine") == ['{"message":"odd"}']
+
+
+def test_a_store_that_is_down_gets_everything_when_it_is_back(journal: Journal) -> None:
+    store = FlakyStore(appends_refused=2, commits_refused=2)
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        for number in range(10):
+            journal.append([batch(b'{"message":"%d"}' % number)])
+        until(lambda: is_shipped(journal))
+    assert sorted(messages(store)) == [str(number) for number in range(10)]
+    assert "down" in last_error_of(journal)
+    assert (store.appends_refused, store.commits_refused) == (0, 0)
+
+
+def test_it_stops_while_the_store_is_down(journal: Journal) -> None:
+    store = FlakyStore(appends_refused=1_000_000)
+    journal.append([batch(b'{"message":"kept"}')])
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        until(lambda: "append: down" in last_error_of(journal))
+    assert journal.state().entries == 1
+    status = read_status(journal.directory)
+    assert status is not None
+    assert status.state == "stopped"
+
+
+def test_a_defect_in_the_store_ends_the_shipper_with_its_name_in_the_status(
+    journal: Journal,
+) -> None:
+    journal.append([batch(b"{}")])
+    with pytest.raises(ZeroDivisionError):
+        Shipper(Parts(journal, DefectiveStore(), DefaultStreams()), pace=QUICK).run(Stop())
+    assert "ZeroDivisionError" in last_error_of(journal)
+    assert journal.state().entries == 1
+
+
+def test_a_directory_that_is_down_keeps_the_entry_and_stores_the_others_once(
+    journal: Journal,
+) -> None:
+    store = CountingStore()
+    streams = DownFor(GLOBEX)
+    never = Pace(commit_seconds=1_000_000)
+    with shipping(Parts(journal, store, streams), never):
+        journal.append([batch(b'{"message":"first"}')])
+        until(lambda: is_shipped(journal))
+        journal.append([batch(b'{"message":"second"}'), batch(b"{}", org_id=GLOBEX)])
+        until(lambda: "no directory" in last_error_of(journal))
+        until(lambda: sorted(messages(store)) == ["first", "second"])
+        streams.is_down = False
+        until(lambda: store.appends == 3)
+    assert sorted(messages(store)) == ["first", "second"]
+    assert messages(store, GLOBEX) == ["{}"]
+
+
+def test_what_a_crash_cut_short_goes_where_it_went_and_what_follows_where_it_should(
+    journal: Journal,
+) -> None:
+    store = DatedStore()
+    streams = DownFor(GLOBEX)
+    journal.append([batch(b'{"message":"before"}')])
+    # A process before us decided, appended and died before its commit was trimmed.
+    decisions = Decisions(streams, journal.directory, last_number=0)
+    assert decisions(ACME, "", 1).retention_class == 30
+    streams.retention_class = 90
+    with shipping(Parts(journal, store, streams), QUICK):
+        until(lambda: is_shipped(journal))
+        assert store.classes == {"before": 30}
+        journal.append([batch(b'{"message":"after"}')])
+        until(lambda: is_shipped(journal))
+    assert store.classes == {"before": 30, "after": 90}
+
+
+def test_what_the_store_holds_back_stays_in_the_journal_and_the_rest_goes_on(
+    journal: Journal,
+) -> None:
+    store = HoldingStore("held")
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        journal.append([batch(b'{"message":"1"}')])
+        journal.append([batch(b'{"message":"held"}'), batch(b'{"message":"3"}')])
+        until(lambda: "holding back" in state_of(journal))
+        journal.append([batch(b'{"message":"4"}')])
+        until(lambda: sorted(messages(store)) == ["1", "3", "4"])
+        until(lambda: journal.state().shipped_number == 1)
+        status = read_status(journal.directory)
+        assert status is not None
+        assert status.last_error == "1 records wait"
+        commits = store.commits
+        until(lambda: store.commits > commits + 1)
+        assert journal.state().entries == 3
+        store.holds = False
+        until(lambda: is_shipped(journal) and state_of(journal) == "running")
+    assert sorted(messages(store)) == ["1", "3", "4", "held"]
+    assert journal.state().entries == 0
+
+
+def test_what_was_held_back_at_the_end_is_shipped_by_the_next(journal: Journal) -> None:
+    journal.append([batch(b'{"message":"1"}')])
+    journal.append([batch(b'{"message":"held"}'), batch(b'{"message":"3"}')])
+    with shipping(Parts(journal, HoldingStore("held"), DefaultStreams()), QUICK):
+        until(lambda: "holding back" in state_of(journal))
+    store = MemoryStore()
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        until(lambda: is_shipped(journal))
+    assert sorted(messages(store)) == ["3", "held"]
