@@ -95,6 +95,11 @@ class LogWriter(Protocol):
     `attributes.id`. Others are never looked up: `position` makes their retry harmless.
     """
 
+    def expect(self, entries: Sequence[Sequence[RoutedRecord]]) -> None:
+        """The records of entries that will be appended next, in this order: a store that looks
+        something up may do it for all of them at once. Changes nothing else, and never raises."""
+        ...
+
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
         """Takes the records of one journal entry; never raises for a bad record.
 

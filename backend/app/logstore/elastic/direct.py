@@ -28,6 +28,7 @@ class ElasticDirectWriter:
     def store(self, requests: Sequence[Sequence[RoutedRecord]]) -> list[AppendReport | Unavailable]:
         """See `DirectWriter`."""
         try:
+            self._writer.expect(requests)
             reports = [
                 self._writer.append(records, position=_position_of(number))
                 for number, records in enumerate(requests)

@@ -9,7 +9,7 @@ from operator import attrgetter, itemgetter
 from app.core.ids import OrgId
 from app.logstore.elastic.document import document_of, keys_of, sent_key
 from app.logstore.elastic.documents import documents_of
-from app.logstore.elastic.known import Found, SentIds, is_repetition
+from app.logstore.elastic.known import Asked, Found, SentIds, is_repetition
 from app.logstore.elastic.partition import OrgFields, Partition
 from app.logstore.elastic.sending import Item
 from app.logstore.elastic.shelf import Shelf
@@ -46,15 +46,15 @@ class Entry:
     def take(self, records: Sequence[RoutedRecord]) -> AppendReport:
         """Takes what is new; a record that cannot be written is reported."""
         homes = self._homes(records)
-        self._look_up(records, homes)
+        sent = [index for index, record in enumerate(records) if record.is_sent]
+        if sent:
+            self._look_up([records[index] for index in sent])
         again = self._made_again(records, homes) if self._moved else frozenset()
         rejected = self._take_made(records, homes, again)
         repeated = len(again)
-        for index, (record, home) in enumerate(zip(records, homes, strict=True)):
-            if not record.is_sent:
-                continue
+        for index in sent:
             try:
-                repeated += not self._take(record, home)
+                repeated += not self._take(records[index], homes[index])
             except (TypeError, ValueError, RecursionError) as error:
                 rejected.append(Rejected(index, "not_storable", str(error)))
         rejected.sort(key=_INDEX)
@@ -144,31 +144,16 @@ class Entry:
             repeat(b"\n"),
             strict=False,
         )
-        self.items += [
-            Item(partition.index, key, lines, record, self._position)
-            for key, lines, record in zip(keys, map(b"".join, pieces), chosen, strict=True)
-        ]
+        indices, positions = repeat(partition.index), repeat(self._position)
+        self.items += map(Item, indices, keys, map(b"".join, pieces), chosen, positions)
         self._sent_ids.note_made(keys, fields.org_id)
         return rejected
 
-    def _look_up(self, records: Sequence[RoutedRecord], homes: Sequence[Home]) -> None:
+    def _look_up(self, sent: Sequence[RoutedRecord]) -> None:
         """Asks for all sent ids at once, and for the derived ones of those that are another's."""
-        there = self._shelf.existing() if any(record.is_sent for record in records) else set()
-        known_homes: dict[tuple[OrgId, Home, int], list[str]] = {}
-        sent: list[tuple[RoutedRecord, list[str]]] = []
-        for record, home in zip(records, homes, strict=True):
-            if not record.is_sent:
-                continue
-            place = record.org_id, home, record.observed_ns
-            indices = known_homes.get(place)
-            if indices is None:
-                named = self._shelf.remembering(record, home)
-                indices = known_homes[place] = [name for name in named if name in there]
-            sent.append((record, indices))
-        if not sent:
-            return
-        self._known = self._sent_ids.look_up(sent)
-        others = [(renamed(record), names) for record, names in sent if self._is_other(record)]
+        asked = where_known(self._shelf, sent)
+        self._known = self._sent_ids.look_up(asked)
+        others = [(renamed(record), names) for record, names in asked if self._is_other(record)]
         if others:
             self._known |= self._sent_ids.look_up(others)
         self.places.update(one.place for known in self._known.values() for one in known)
@@ -201,8 +186,7 @@ class Entry:
         if key in self._known or self._sent_ids.find_waiting(other, key) is not None:
             return False
         if is_certain:
-            self._add(other, home, key)
-            self.items[-1].sent_id = record.id
+            self._add(other, home, key, sent_id=record.id)
         else:
             self._check(record, home)
             self.doubtful.append(record)
@@ -213,9 +197,10 @@ class Entry:
         """Raises for a record that cannot be written."""
         document_of(record, self._fields_of(record.org_id, home)[1])
 
-    def _add(self, record: RoutedRecord, home: Home, key: str) -> None:
+    def _add(self, record: RoutedRecord, home: Home, key: str, *, sent_id: str = "") -> None:
         partition, fields = self._fields_of(record.org_id, home)
-        self.items.append(item_of(record, partition.index, key, fields, self._position))
+        item = item_of(record, partition.index, key, fields, self._position)
+        self.items.append(item._replace(sent_id=sent_id))
 
     def _fields_of(self, org_id: OrgId, home: Home) -> tuple[Partition, OrgFields]:
         found = self._fields.get((home, org_id))
@@ -223,6 +208,21 @@ class Entry:
             partition = self._shelf.get(home)
             found = self._fields[home, org_id] = partition, partition.fields_of(org_id)
         return found
+
+
+def where_known(shelf: Shelf, sent: Sequence[RoutedRecord]) -> list[Asked]:
+    """Records with sent ids, each with the indices in which its id may be known."""
+    there = shelf.existing()
+    named: dict[tuple[OrgId, int, int], list[str]] = {}
+    asked: list[Asked] = []
+    for record in sent:
+        key = _HOME_KEY(record)
+        names = named.get(key)
+        if names is None:
+            remembering = shelf.remembering(record, shelf.home_of(record))
+            names = named[key] = [name for name in remembering if name in there]
+        asked.append((record, names))
+    return asked
 
 
 def item_of(

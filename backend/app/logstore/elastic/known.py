@@ -1,4 +1,5 @@
-"""Which sent ids an organisation has used already: one `_mget` for the records of an entry."""
+"""Which sent ids an organisation has used already: one `_mget` for the records of an entry, or of
+several that come next."""
 
 from __future__ import annotations
 
@@ -33,6 +34,13 @@ class Question(NamedTuple):
     record: RoutedRecord
 
 
+# An index and an `_id`.
+Place = tuple[str, str]
+# A record, and the indices in which something may have its id.
+Asked = tuple[RoutedRecord, Iterable[str]]
+# What Elasticsearch tells of a document.
+Source = Mapping[str, Any]
+
 # By `sent_key` all that is known under the id: more than one only near the border of periods.
 Found = dict[str, list[Known]]
 
@@ -47,15 +55,22 @@ class SentIds:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.waiting: dict[str, Known] = {}
-        # Ids of ours that wait, by `_id`: such records have no digest.
-        self.waiting_made: dict[str, OrgId] = {}
+        # Ids of ours that wait, by `_id`: such records have no digest. Put together when somebody
+        # sends one of them, which hardly anybody does.
+        self._waiting_made: dict[str, OrgId] = {}
+        self._not_together: list[tuple[Sequence[str], OrgId]] = []
+        # What was at places (index, `_id`) before anything was sent that waits.
+        self._foreseen: dict[Place, Source | None] = {}
 
     def find_waiting(self, record: RoutedRecord, key: str) -> Known | None:
         """What waits under the record's id; `key` is its `sent_key`."""
         known = self.waiting.get(key)
         if known is not None or not is_made(record.id):
             return known
-        is_waiting = self.waiting_made.get(made_key(record.id)) == record.org_id
+        for keys, org_id in self._not_together:
+            self._waiting_made.update(dict.fromkeys(keys, org_id))
+        self._not_together.clear()
+        is_waiting = self._waiting_made.get(made_key(record.id)) == record.org_id
         return Known(b"", record.observed_ns) if is_waiting else None
 
     def note(self, record: RoutedRecord, key: str) -> None:
@@ -63,74 +78,72 @@ class SentIds:
         if record.is_sent:
             self.waiting[key] = Known(record.digest, record.observed_ns)
         else:
-            self.waiting_made[key] = record.org_id
+            self._waiting_made[key] = record.org_id
 
     def note_made(self, keys: Sequence[str], org_id: OrgId) -> None:
         """Records with ids of ours wait under these `_id`s."""
-        self.waiting_made.update(dict.fromkeys(keys, org_id))
+        self._not_together.append((keys, org_id))
 
     def forget_waiting(self) -> None:
         """Elasticsearch has it all now, or it is dropped."""
         self.waiting.clear()
-        self.waiting_made.clear()
+        self._waiting_made.clear()
+        self._not_together.clear()
+        self._foreseen.clear()
 
-    def look_up(self, asked: Iterable[tuple[RoutedRecord, Iterable[str]]]) -> Found:
+    def foresee(self, asked: Iterable[Asked]) -> None:
+        """Asks now what `look_up` will be asked for several entries; what is stored meanwhile waits
+        until `forget_waiting`."""
+        places = list({(one.place, one.key) for one in _questions(asked)})
+        self._foreseen = dict(zip(places, self._sources(places), strict=True))
+
+    def look_up(self, asked: Iterable[Asked]) -> Found:
         """What Elasticsearch knows of the records' ids, each in the indices that it comes with."""
-        questions = [
-            Question(index, key, record)
-            for record, indices in asked
-            for index in indices
-            for key in _keys_of(record)
-        ]
+        questions = _questions(asked)
+        places = [(one.place, one.key) for one in questions]
+        unseen = [place for place in places if place not in self._foreseen]
+        sources = self._foreseen | dict(zip(unseen, self._sources(unseen), strict=True))
         found: Found = {}
-        for (_, _, record), known in zip(questions, self.ask(questions), strict=True):
+        for one, place in zip(questions, places, strict=True):
+            known = self._known(one, sources[place])
             if known is not None:
+                record = one.record
                 found.setdefault(sent_key(record.org_id, record.id), []).append(known)
         return found
 
     def ask(self, asked: Sequence[Question]) -> list[Known | None]:
         """What is at these places, if it is remembered; as it is this moment, also what no search
         sees yet."""
-        found: list[Known | None] = []
-        for start in range(0, len(asked), _AT_ONCE):
-            part = asked[start : start + _AT_ONCE]
-            answer = self._cluster.call(
-                "POST",
-                "/_mget",
-                body={"docs": [{"_index": one.place, "_id": one.key} for one in part]},
-                params={"_source_includes": "digest,observed,org"},
-            )
-            found += [
-                self._known(one, document["_source"]) if document.get("found") else None
-                for document, one in zip(answer["docs"], part, strict=True)
-            ]
-        return found
+        sources = self._sources([(one.place, one.key) for one in asked])
+        return [self._known(one, source) for one, source in zip(asked, sources, strict=True)]
 
-    def _known(self, one: Question, source: Mapping[str, Any]) -> Known | None:
-        if not _is_of(source, one.record.org_id):
+    def digests_of(self, places: Sequence[Place]) -> list[bytes | None]:
+        """The digests of the records at these places."""
+        return [None if source is None else _digest_of(source) for source in self._sources(places)]
+
+    def _known(self, one: Question, source: Source | None) -> Known | None:
+        if source is None or not _is_of(source, one.record.org_id):
             return None
-        digest = bytes.fromhex(source.get("digest", ""))
-        known = Known(digest, source["observed"], one.place, one.key)
+        known = Known(_digest_of(source), source["observed"], one.place, one.key)
         if is_remembered(known, one.record):
             return known
         return known if _is_same_period(one.place, one.record, self._cluster.prefix) else None
 
-    def digests_of(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
-        """The digests of the records at these places (index, `_id`)."""
-        digests: list[bytes | None] = []
+    def _sources(self, places: Sequence[Place]) -> list[Source | None]:
+        sources: list[Source | None] = []
         for start in range(0, len(places), _AT_ONCE):
             part = places[start : start + _AT_ONCE]
             answer = self._cluster.call(
                 "POST",
                 "/_mget",
                 body={"docs": [{"_index": index, "_id": key} for index, key in part]},
-                params={"_source_includes": "digest"},
+                params={"_source_includes": "digest,observed,org"},
             )
-            digests += [
-                bytes.fromhex(one["_source"].get("digest", "")) if one.get("found") else None
-                for one in answer["docs"]
+            sources += [
+                document["_source"] if document.get("found") else None
+                for document in answer["docs"]
             ]
-        return digests
+        return sources
 
 
 def is_repetition(record: RoutedRecord, known: Sequence[Known]) -> bool:
@@ -141,6 +154,15 @@ def is_repetition(record: RoutedRecord, known: Sequence[Known]) -> bool:
 def is_remembered(known: Known, record: RoutedRecord) -> bool:
     """Whether the two were received so close to each other that one can repeat the other."""
     return abs(record.observed_ns - known.observed_ns) <= REMEMBERED_NS
+
+
+def _questions(asked: Iterable[Asked]) -> list[Question]:
+    return [
+        Question(index, key, record)
+        for record, indices in asked
+        for index in indices
+        for key in _keys_of(record)
+    ]
 
 
 def _keys_of(record: RoutedRecord) -> list[str]:
@@ -156,5 +178,9 @@ def _is_same_period(index: str, record: RoutedRecord, prefix: str) -> bool:
     )
 
 
-def _is_of(source: Mapping[str, Any], org_id: OrgId) -> bool:
+def _digest_of(source: Source) -> bytes:
+    return bytes.fromhex(source.get("digest", ""))
+
+
+def _is_of(source: Source, org_id: OrgId) -> bool:
     return source["org"] in {org_tag(org_id, ""), org_tag(org_id, HIDDEN_STREAM_PREFIX)}

@@ -103,10 +103,10 @@ class Lanes:
     def add(self, items: Iterable[Item], now: float, *, reason: str = "") -> None:
         """Takes records whose index refuses, and lets go of those for which there is no room."""
         for item in items:
-            lane = self._lane(item.index, now)
+            lane = self._lane(item.place, now)
             lane.reason = reason or lane.reason
             if lane.items and self._bytes + len(item.lines) > self._max_bytes:
-                self.let_go(item.index, item.position, now)
+                self.let_go(item.place, item.position, now)
             else:
                 lane.items.append(item)
                 self._bytes += len(item.lines)
@@ -148,7 +148,7 @@ class Lanes:
 
     def index_of(self, key: str) -> str | None:
         """The index that the record of an `_id` waits for, if it waits here."""
-        return next((item.index for item in self.items() if item.key == key), None)
+        return next((item.place for item in self.items() if item.key == key), None)
 
     def clear(self) -> None:
         """Drops everything: it will be appended again."""

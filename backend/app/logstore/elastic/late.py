@@ -71,9 +71,9 @@ class LateRepetitions:
             # Also its own index, where somebody who knew less or more may have taken the other id.
             asked += [
                 (copies, Question(index, key, item.record))
-                for index in (item.index, *indices)
+                for index in (item.place, *indices)
                 for key in copies.keys
-                if (index, key) != (item.index, item.key)
+                if (index, key) != (item.place, item.key)
             ]
         found = self._sent_ids.ask([question for _, question in asked])
         twice: dict[int, _Copies] = {}
@@ -95,7 +95,7 @@ class LateRepetitions:
             if key not in names:
                 places = self._shelf.remembering(item.record, self._shelf.home_of(item.record))
                 names[key] = [
-                    name for name in places if name in there and not self._is_copy(name, item.index)
+                    name for name in places if name in there and not self._is_copy(name, item.place)
                 ]
         return names
 
@@ -110,11 +110,11 @@ class LateRepetitions:
     def _unwanted(self, copies: _Copies) -> list[tuple[str, str]]:
         """The places of all copies but the one that stays."""
         item, (base, _), found = copies
-        own = self._rank(item.index, item.key, base)
+        own = self._rank(item.place, item.key, base)
         same = [one for one in found if one.digest == item.record.digest]
         repeated = [one for one in found if one.key == base] if item.record.first_wins else same
         if any(self._rank(one.place, one.key, base) < own for one in repeated):
-            return [(item.index, item.key)]
+            return [(item.place, item.key)]
         return [(one.place, one.key) for one in same]
 
     def _rank(self, index: str, key: str, base: str) -> tuple[bool, int, str]:
@@ -133,7 +133,7 @@ class LateRepetitions:
 
 
 def _place_of(item: Item) -> _Place:
-    return item.record.org_id, item.index, item.record.observed_ns
+    return item.record.org_id, item.place, item.record.observed_ns
 
 
 def _keys_of(item: Item) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from operator import attrgetter
 
 from app.core.errors import Unavailable
 from app.logstore.elastic import metrics
@@ -26,6 +26,8 @@ from app.logstore.types import Position, RoutedRecord
 _REQUESTS = 2
 # An item that comes back changed (renamed, its index made anew) is sent so often.
 _ROUNDS = 6
+_PLACE = attrgetter("place")
+_LINES = attrgetter("lines")
 
 
 class Outbox:
@@ -67,7 +69,7 @@ class Outbox:
     @property
     def indices(self) -> set[str]:
         """The indices that records wait for."""
-        return self._sent_to | {item.index for item in (*self._waiting, *self._lanes.items())}
+        return self._sent_to | {item.place for item in (*self._waiting, *self._lanes.items())}
 
     @property
     def has_let_go(self) -> bool:
@@ -82,7 +84,7 @@ class Outbox:
         """Takes records; sends what makes a whole batch."""
         self._doubtful += [(record, position) for record in entry.doubtful]
         self._touched |= entry.places
-        added_bytes = sum(len(item.lines) for item in entry.items)
+        added_bytes = sum(map(len, map(_LINES, entry.items)))
         if self._waiting_bytes + added_bytes < self._size.bytes:
             self._waiting += entry.items
             self._waiting_bytes += added_bytes
@@ -164,15 +166,15 @@ class Outbox:
         items, self._waiting, self._waiting_bytes = self._waiting, [], 0
         free = items
         if self._lanes.waiting:
-            free = [item for item in items if item.index not in self._lanes]
+            free = [item for item in items if item.place not in self._lanes]
         if len(free) < len(items):
-            self._lanes.add((one for one in items if one.index in self._lanes), time.monotonic())
+            self._lanes.add((one for one in items if one.place in self._lanes), time.monotonic())
         ready = self._prepared(free)
         if not ready:
             return
         while len(self._under_way) >= _REQUESTS:
             self._settle(self._under_way.popleft().result())
-        self._sent_to.update(item.index for item in ready)
+        self._sent_to.update(map(_PLACE, ready))
         self._under_way.append(self._pool.submit(self._send, ready))
 
     def _send(self, items: Sequence[Item]) -> Sent:
@@ -182,7 +184,7 @@ class Outbox:
         """Those whose index has the mapping for them; the others go into a lane."""
         closed: dict[str, str] = {}
         outdated: set[str] = set()
-        for index in {item.index for item in items}:
+        for index in set(map(_PLACE, items)):
             try:
                 if not self._shelf.find(index).prepare():
                     outdated.add(index)
@@ -192,11 +194,11 @@ class Outbox:
             return list(items)
         now = time.monotonic()
         for index, why in closed.items():
-            self._lanes.add((one for one in items if one.index == index), now, reason=why)
+            self._lanes.add((one for one in items if one.place == index), now, reason=why)
         return [
-            self._rewritten(item) if item.index in outdated else item
+            self._rewritten(item) if item.place in outdated else item
             for item in items
-            if item.index not in closed
+            if item.place not in closed
         ]
 
     def _try_lanes(self) -> None:
@@ -233,7 +235,7 @@ class Outbox:
         for _ in range(_ROUNDS):
             stored = sent.those(Fate.STORED)
             self._late.note(stored)
-            self._touched.update(item.index for item in (*stored, *sent.those(Fate.THERE)))
+            self._touched.update(map(_PLACE, (*stored, *sent.those(Fate.THERE))))
             if sent.is_all_stored:
                 metrics.REQUESTS.labels("answered").inc()
                 return
@@ -256,7 +258,7 @@ class Outbox:
         """What is sent again: renamed, into an index made anew, or as an entry of quarantine."""
         changed = self._others(sent.those(Fate.THERE))
         gone = sent.those(Fate.GONE)
-        for index in {item.index for item in gone}:
+        for index in {item.place for item in gone}:
             self._shelf.forget(index)
         changed += gone
         for item in sent.those(Fate.REJECTED):
@@ -271,7 +273,7 @@ class Outbox:
     def _others(self, items: Sequence[Item]) -> list[Item]:
         """The records under their derived id whose `_id` belongs to another one."""
         asked = [one for one in items if one.record.is_sent]
-        digests = self._sent_ids.digests_of([(one.index, one.key) for one in asked])
+        digests = self._sent_ids.digests_of([(one.place, one.key) for one in asked])
         others = []
         for item, digest in zip(asked, digests, strict=True):
             if digest == item.record.digest:
@@ -279,14 +281,14 @@ class Outbox:
             elif digest is None:
                 others.append(item)  # it went as we looked
             elif not (item.record.first_wins or item.sent_id):
-                other = self._item(renamed(item.record), item.index, item.position)
-                others.append(replace(other, sent_id=item.record.id))
+                other = self._item(renamed(item.record), item.place, item.position)
+                others.append(other._replace(sent_id=item.record.id))
         return others
 
     def _rewritten(self, item: Item) -> Item:
         """The same, for the mapping as it is now."""
-        again = self._item(item.record, item.index, item.position)
-        return replace(item, lines=again.lines)
+        again = self._item(item.record, item.place, item.position)
+        return item._replace(lines=again.lines)
 
     def _quarantined(self, item: Item, detail: str) -> Item:
         if item.form is Form.RECORD:
@@ -295,7 +297,7 @@ class Outbox:
         else:
             entry, form = cut(item.record), Form.CUT
         index = self._shelf.get(self._shelf.home_of(entry)).index
-        return replace(self._item(entry, index, item.position), form=form)
+        return self._item(entry, index, item.position)._replace(form=form)
 
     def _item(self, record: RoutedRecord, index: str, position: Position) -> Item:
         fields = self._shelf.find(index).fields_of(record.org_id)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.core.errors import TooLarge, Unavailable
 from app.logstore.elastic.cluster import Cluster
@@ -46,11 +46,13 @@ class Form(Enum):
     CUT = "cut"  # that was too large still: with its beginning only
 
 
-@dataclass(slots=True)
-class Item:
-    """A record on its way: the two lines of it, and where in the journal it came from."""
+class Item(NamedTuple):
+    """A record on its way: the two lines of it, and where in the journal it came from.
 
-    index: str
+    A tuple with names, not a dataclass: one is made per record on the hot path.
+    """
+
+    place: str  # an index
     key: str
     lines: bytes
     record: RoutedRecord
@@ -91,6 +93,8 @@ class Sent:
 
     def those(self, fate: Fate) -> list[Item]:
         """The items of one fate."""
+        if self.fates.count(fate) == len(self.fates):
+            return list(self.items)
         return [item for item, one in zip(self.items, self.fates, strict=True) if one is fate]
 
     def detail_of(self, item: Item) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.core.errors import Unavailable
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
-from app.logstore.elastic.entry import Entry
+from app.logstore.elastic.entry import Entry, where_known
 from app.logstore.elastic.health import HeldMetrics, cluster_health, with_held
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.known import SentIds
@@ -79,6 +80,15 @@ class ElasticWriter:
         self._first_waiting: dict[str, int] = {}
         self._last_taken: dict[str, int] = {}
         self._first_lost: dict[str, int] = {}
+
+    def expect(self, entries: Sequence[Sequence[RoutedRecord]]) -> None:
+        """See `LogWriter`: asks for the sent ids of all of them."""
+        sent = [record for records in entries for record in records if record.is_sent]
+        if not sent or len(entries) == 1:
+            return
+        # Whoever appends them asks again, and is told.
+        with suppress(Unavailable):
+            self._sent_ids.foresee(where_known(self._shelf, sent))
 
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
         """See `LogWriter`."""

@@ -46,6 +46,9 @@ class EmbeddedWriter:
         self._first_waiting: dict[str, int] = {}
         self._first_lost: dict[str, int] = {}
 
+    def expect(self, entries: Sequence[Sequence[RoutedRecord]]) -> None:
+        """See `LogWriter`: nothing is far to look up here."""
+
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
         """See `LogWriter`."""
         first_lost = self._first_lost.get(position.journal)

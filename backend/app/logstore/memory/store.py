@@ -66,6 +66,9 @@ class MemoryStore:
 
     # Writing
 
+    def expect(self, entries: Sequence[Sequence[RoutedRecord]]) -> None:
+        """See `LogWriter`: nothing is far to look up here."""
+
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
         """See `LogWriter`; rejects only what JSON cannot say."""
         if position.number <= self._positions.get(position.journal, 0):
