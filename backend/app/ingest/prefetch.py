@@ -26,6 +26,8 @@ from app.journal.journal import Entry, Journal
 log = structlog.get_logger(__name__)
 
 READ_BYTES = 4 << 20
+# Small entries are handed over together: what a store looks up for one it can for all of them.
+TOGETHER_RECORDS = 1_000
 # A normalised record takes some ten times its bytes: so much waits at most, and one entry more.
 MAX_WAITING_RECORDS = 60_000
 MAX_WAITING_BYTES = 32 << 20
@@ -52,30 +54,26 @@ class Prefetch:
         self._ready: deque[Prepared] = deque()
         self._ready_records = self._ready_bytes = 0
         self._is_awaited = self._is_ahead = False
+        # Whether the journal has no more for now.
+        self._is_out = False
         self._failure: Exception | None = None
         self._is_closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="shipper-prefetch", daemon=True)
         self._thread.start()
 
-    def next(self, *, timeout_seconds: float) -> Prepared | None:
-        """The next entry; `None` when there is none in time. Raises what the journal raised."""
+    def take(self, *, timeout_seconds: float) -> list[Prepared]:
+        """The next entries, in order; none when there are none in time. Raises what the journal
+        raised."""
         with self._changed:
-            if not self._ready:
+            if not self._is_enough():
                 self._is_awaited = True
                 self._changed.notify_all()
-                self._changed.wait_for(
-                    lambda: self._ready or self._failure is not None, timeout_seconds
-                )
+                self._changed.wait_for(self._is_worth_taking, timeout_seconds)
                 self._is_awaited = False
-            if self._ready:
-                prepared = self._ready.popleft()
-                self._ready_records -= len(prepared.made.records)
-                self._ready_bytes -= prepared.payload_bytes
-                return prepared
-            if self._failure is not None:
+            if not self._ready and self._failure is not None:
                 raise self._failure
-            return None
+            return self._taken()
 
     @contextmanager
     def running_ahead(self) -> Iterator[None]:
@@ -92,6 +90,24 @@ class Prefetch:
             self._is_closing = True
             self._changed.notify_all()
         self._thread.join()
+
+    def _is_enough(self) -> bool:
+        return self._ready_records >= TOGETHER_RECORDS
+
+    def _is_worth_taking(self) -> bool:
+        is_last = self._is_out and bool(self._ready)
+        return self._is_enough() or is_last or self._failure is not None
+
+    def _taken(self) -> list[Prepared]:
+        taken: list[Prepared] = []
+        records = 0
+        while self._ready and records < TOGETHER_RECORDS:
+            prepared = self._ready.popleft()
+            taken.append(prepared)
+            records += len(prepared.made.records)
+            self._ready_bytes -= prepared.payload_bytes
+        self._ready_records -= records
+        return taken
 
     def _run_ahead(self, *, is_ahead: bool) -> None:
         with self._changed:
@@ -111,12 +127,13 @@ class Prefetch:
             return (
                 self._ready_records < MAX_WAITING_RECORDS and self._ready_bytes < MAX_WAITING_BYTES
             )
-        return self._is_awaited and not self._ready
+        return self._is_awaited and not self._is_enough()
 
     def _run(self) -> None:
         try:
             while not self._is_closing:
                 entries = self._journal.read(self._after, max_bytes=READ_BYTES)
+                self._note_out(is_out=not entries)
                 for entry in entries:
                     if not self._is_let_go_on():
                         return
@@ -128,6 +145,12 @@ class Prefetch:
         except Exception as error:
             log.exception("shipper_read_failed")
             self._fail(error)
+
+    def _note_out(self, *, is_out: bool) -> None:
+        with self._changed:
+            self._is_out = is_out
+            if is_out:
+                self._changed.notify_all()
 
     def _fail(self, error: Exception) -> None:
         """Whoever asks next is told."""

@@ -40,7 +40,7 @@ class Pace:
     so much waits.
 
     Who is behind takes so many times longer over it: a store does nothing else meanwhile, and what
-    is so old is not waited for to the second.
+    is so old is not waited for to the second. The last of a backlog is committed at once.
     """
 
     commit_seconds: float = 1.0
@@ -138,10 +138,11 @@ class Shipper:
         prefetch = Prefetch(self._journal, self._decisions, after=after)
         try:
             while not stop.is_asked:
-                prepared = self._next(prefetch)
-                if prepared is not None:
+                taken = self._take(prefetch)
+                self._writer.expect([one.made.records for one in taken])
+                for prepared in taken:
                     self._append(prepared, stop)
-                if self._has_work() and self._is_commit_due():
+                if self._has_work() and self._is_commit_due(is_idle=not taken):
                     with prefetch.running_ahead():
                         self._commit()
                 self._look_after()
@@ -150,9 +151,9 @@ class Shipper:
         if self._has_work():
             self._commit()
 
-    def _next(self, prefetch: Prefetch) -> Prepared | None:
+    def _take(self, prefetch: Prefetch) -> list[Prepared]:
         try:
-            return prefetch.next(timeout_seconds=NAP_SECONDS)
+            return prefetch.take(timeout_seconds=NAP_SECONDS)
         except ElkError:
             # Reading begins again behind the last trim: what is appended must not come twice.
             if self._waiting.entries:
@@ -212,10 +213,13 @@ class Shipper:
             self._waiting = _Waiting()
             raise
 
-    def _is_commit_due(self) -> bool:
+    def _is_commit_due(self, *, is_idle: bool) -> bool:
         pace = self._pace
-        is_behind = self._waiting.lag_ns > pace.behind_seconds * NS_PER_SECOND
-        commit_seconds = pace.commit_seconds * (pace.behind_factor if is_behind else 1)
+        commit_seconds = pace.commit_seconds
+        if self._waiting.lag_ns > pace.behind_seconds * NS_PER_SECOND:
+            if is_idle and self._journal.state().last_number == self._waiting.last_number:
+                return True
+            commit_seconds *= pace.behind_factor
         return (
             self._clock.monotonic() - self._commit_began >= commit_seconds
             or self._waiting.records >= pace.commit_records

@@ -47,14 +47,22 @@ class HoldingStore(MemoryStore):
 class CountingStore(MemoryStore):
     """Counts calls."""
 
-    appends = 0
-    maintained = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.appends = self.maintained = 0
+        # How many entries had been appended at each commit.
+        self.appended_at_commits: list[int] = []
 
     @override
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
         report = super().append(records, position=position)
         self.appends += 1
         return report
+
+    @override
+    def commit(self) -> Position | None:
+        self.appended_at_commits.append(self.appends)
+        return super().commit()
 
     @override
     def maintain(self, now_ns: int) -> None:

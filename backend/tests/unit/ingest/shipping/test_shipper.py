@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from app.ingest.directory import DefaultStreams
+from app.ingest.prefetch import TOGETHER_RECORDS
 from app.ingest.shipper import Pace, Parts
 from app.journal.journal import Journal
 from app.journal.status import read_status
@@ -46,7 +47,7 @@ def test_asked_to_stop_it_commits_what_it_has_appended(journal: Journal) -> None
         # The first commit is due at once; the second only because it is asked to stop.
         journal.append([batch(b'{"message":"first"}')])
         until(lambda: is_shipped(journal))
-        journal.append([batch(b'{"message":"second"}')])
+        journal.append([batch(b'{"message":"second"}', received_ns=time.time_ns())])
         until(lambda: store.appends == 2)
         assert messages(store) == ["first"]
         stop.ask()
@@ -60,22 +61,26 @@ def test_many_records_are_committed_before_the_second_is_over(journal: Journal) 
     with shipping(Parts(journal, store, DefaultStreams()), by_number):
         journal.append([batch(b'{"message":"first"}')])
         until(lambda: is_shipped(journal))
-        journal.append([batch(b"{}", b"{}"), batch(b"{}")])
+        fresh_ns = time.time_ns()
+        two, one = batch(b"{}", b"{}", received_ns=fresh_ns), batch(b"{}", received_ns=fresh_ns)
+        journal.append([two, one])
         until(lambda: is_shipped(journal))
 
 
-def test_who_is_behind_commits_less_often_until_the_next_fresh_entry(journal: Journal) -> None:
+def test_who_is_behind_commits_less_often_and_at_once_when_nothing_is_left(
+    journal: Journal,
+) -> None:
     store = CountingStore()
     pace = Pace(commit_seconds=0.001, behind_factor=1_000_000_000)
+    lines = [b"{}"] * TOGETHER_RECORDS
+    journal.append([batch(*lines, received_ns=LONG_AGO_NS) for _ in range(5)])
     with shipping(Parts(journal, store, DefaultStreams()), pace):
+        until(lambda: is_shipped(journal))
         # The first commit is due at once.
-        journal.append([batch(b'{"message":"old"}', received_ns=LONG_AGO_NS)])
+        assert store.appended_at_commits == [1, 5]
+        journal.append([batch(b"{}", received_ns=time.time_ns())])
         until(lambda: is_shipped(journal))
-        journal.append([batch(b'{"message":"old too"}', received_ns=LONG_AGO_NS)])
-        until(lambda: store.appends == 2)
-        assert messages(store) == ["old"]
-        journal.append([batch(b'{"message":"fresh"}', received_ns=time.time_ns())])
-        until(lambda: is_shipped(journal))
+    assert store.appended_at_commits == [1, 5, 6]
 
 
 def test_a_line_that_cannot_be_read_is_found_in_quarantine(journal: Journal) -> None:
