@@ -122,9 +122,10 @@ def _kinds_in_columns(
         asked = {
             f"c{place}": {"filter": has_values(name)} for place, (_, _, name) in enumerate(part)
         }
-        found = _ask(asking, query, asked)["aggregations"]
+        # Without an answer the last partition went meanwhile.
+        found = _ask(asking, query, asked).get("aggregations", {})
         for place, (path, letter, _) in enumerate(part):
-            if count := found[f"c{place}"]["doc_count"]:
+            if found and (count := found[f"c{place}"]["doc_count"]):
                 yield path, letter, count
 
 
@@ -137,8 +138,9 @@ def _records_with(asking: Asking, query: Query, paths: Sequence[str]) -> dict[st
             f"p{place}": {"filter": exists_at(Field(path, Kind.ATTRIBUTE))}
             for place, path in enumerate(part)
         }
-        found = _ask(asking, query, asked)["aggregations"]
-        counts |= {path: found[f"p{place}"]["doc_count"] for place, path in enumerate(part)}
+        found = _ask(asking, query, asked).get("aggregations")
+        if found is not None:
+            counts |= {path: found[f"p{place}"]["doc_count"] for place, path in enumerate(part)}
     return counts
 
 
