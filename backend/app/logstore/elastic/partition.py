@@ -39,6 +39,8 @@ _CONFLICT = 409
 _NOT_FOUND = 404
 # A catalogue that could not be read is asked again after so long.
 _BLIND_SECONDS = 1.0
+# The most hits that Elasticsearch gives at once.
+_LISTED_PATHS = 10_000
 # Paths beyond the budget are not remembered without end: a sender may make one for every record.
 _REMEMBERED_PATHS = 20_000
 
@@ -257,15 +259,28 @@ def _slot_key(org_id: OrgId, slot: int) -> str:
 
 def catalogued_paths(cluster: Cluster, index: str, org_id: OrgId) -> dict[str, list[str]]:
     """The mapped paths of an organisation, by the index that says so."""
-    found: dict[str, list[str]] = {}
-    body = {
+    body: Answer = {
         "query": {"term": {"owner": org_id.hex}},
-        "size": 10_000,
-        "track_total_hits": False,
+        "size": _LISTED_PATHS,
+        "track_total_hits": True,
         "sort": ["_doc"],
         "_source": ["path"],
     }
-    for hit in _search(cluster, index, body)["hits"]["hits"]:
+    answer = _search(cluster, index, body)
+    if answer["hits"]["total"]["value"] <= _LISTED_PATHS:
+        return _paths_by_index(answer)
+    # All partitions together have more than one answer holds; none has so many alone.
+    listed = {"terms": {"field": "_index", "size": _LISTED_PATHS}}
+    answer = _search(cluster, index, {**body, "size": 0, "aggs": {"indices": listed}})
+    found: dict[str, list[str]] = {}
+    for bucket in answer["aggregations"]["indices"]["buckets"]:
+        found |= _paths_by_index(_search(cluster, bucket["key"], body))
+    return found
+
+
+def _paths_by_index(answer: Answer) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for hit in answer["hits"]["hits"]:
         found.setdefault(hit["_index"], []).append(hit["_source"]["path"])
     return found
 

@@ -187,3 +187,22 @@ def test_two_shippers_share_one_budget_of_fields(location: Path, cluster: Cluste
             asked = Equals(field_named(f"{side}{start + 7}"), ("v7",))
             assert reader.search(ALICE, SearchPlan(asked, ALWAYS)).total == 1
     reader.close()
+
+
+def test_more_fields_than_one_answer_holds_are_listed_too(location: Path, cluster: Cluster) -> None:
+    writer = ElasticWriter(location)
+    writer.append(
+        [a_record(retention_class=days) for days in (3, 7)], position=Position(JOURNALS[0], 1)
+    )
+    writer.close()
+    each = 6_000
+    for days in (3, 7):
+        index = f"{cluster.prefix}-{days}d-pool0-2026-11-20"
+        lines = b"".join(
+            b'{"create":{"_index":"%s"}}\n{"owner":"%s","path":"p%d %d"}\n'
+            % (index.encode(), ACME.hex.encode(), days, number)
+            for number in range(each)
+        )
+        cluster.call_with_lines("/_bulk", lines, refresh="true")
+    found = catalogued_paths(cluster, cluster.partitions, ACME)
+    assert [len(set(paths)) for paths in found.values()] == [each, each]
