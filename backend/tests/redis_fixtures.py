@@ -16,6 +16,11 @@ from tests.redis_server import RedisServer
 
 UseRedis = Callable[..., None]
 
+# Nobody waits for long: for tests in which Redis hangs. In all others a busy machine may take its
+# time, to speak TLS for instance.
+HASTY = {"REDIS_CONNECT_TIMEOUT": "0.5", "REDIS_SOCKET_TIMEOUT": "0.5"}
+_PATIENT = {"REDIS_CONNECT_TIMEOUT": "10", "REDIS_SOCKET_TIMEOUT": "10"}
+
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
@@ -31,12 +36,7 @@ def use_redis(settings: Settings) -> Iterator[UseRedis]:
     """Makes a server the one of the settings: `use_redis(server, REDIS_PASSWORD="…")`."""
 
     def point(server: RedisServer, **values: str) -> None:
-        named = {
-            "REDIS_HOST": "127.0.0.1",
-            "REDIS_PORT": str(server.port),
-            "REDIS_CONNECT_TIMEOUT": "0.5",
-            "REDIS_SOCKET_TIMEOUT": "0.5",
-        }
+        named = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port), **_PATIENT}
         close()
         settings.REDIS = redis_from_env(Env({**named, **values}))
         settings.CACHES = {"default": cache_of(settings.REDIS)}

@@ -26,7 +26,7 @@ from app.health.parts import (
 )
 from app.journal import process as journal_process
 from app.journal.status import HOLDING_BACK, ShipperStatus, write_status
-from tests.redis_fixtures import UseRedis
+from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 
 
@@ -268,7 +268,7 @@ def test_redis_that_is_away_is_down_within_its_time_and_up_again_by_itself(
     use_redis: UseRedis,
     trouble: str,
 ) -> None:
-    use_redis(own_redis)
+    use_redis(own_redis, **HASTY)
     watch_of(monkeypatch, redis=Part(check_redis), worker=Part(check_worker, is_essential=False))
     note_pulse(Pulse.WORKER)
     assert anonymous.get("/health/").status_code == 200

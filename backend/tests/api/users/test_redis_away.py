@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import PASSWORD, Person
-from tests.redis_fixtures import UseRedis
+from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 
 LOGIN = "/api/auth/login/"
@@ -27,7 +27,7 @@ def test_signing_in_waits_for_redis_and_everything_else_goes_on(
     use_redis: UseRedis,
     trouble: str,
 ) -> None:
-    use_redis(own_redis)
+    use_redis(own_redis, **HASTY)
     assert anonymous.post(LOGIN, RIGHT).status_code == 200
     own_redis.kill() if trouble == "killed" else own_redis.hang()
     began = time.monotonic()

@@ -26,11 +26,11 @@ from app.core.redis import (
     is_on,
     key_of,
 )
-from tests.redis_fixtures import UseRedis
+from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 from tests.unit.core.limits.clocks import TurnedClock
 
-# The time limits of `use_redis`, twice: to connect, and to be answered.
+# The time limits of `HASTY`, twice: to connect, and to be answered.
 BOUND_SECONDS = 3.0
 
 
@@ -83,7 +83,7 @@ def test_redis_that_is_away_is_unavailable_and_found_again(
 def test_redis_that_hangs_is_unavailable_within_its_time(
     own_redis: RedisServer, use_redis: UseRedis, ask: Callable[[], bool]
 ) -> None:
-    use_redis(own_redis)
+    use_redis(own_redis, **HASTY)
     assert ask()
     own_redis.hang()
     began = time.monotonic()
@@ -156,7 +156,7 @@ def test_a_redis_that_was_not_set_up_is_a_bug_to_ask_for(settings: Settings) -> 
 def test_threads_do_not_all_wait_for_a_redis_that_hangs(
     own_redis: RedisServer, use_redis: UseRedis
 ) -> None:
-    use_redis(own_redis)
+    use_redis(own_redis, **HASTY)
 
     def ask() -> float:
         """How long until it was answered or refused."""
