@@ -13,11 +13,13 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 import structlog
 
+from app.core.clock import SYSTEM_CLOCK
 from app.core.ids import OrgId
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,9 @@ MAX_UNSENT_BYTES = 8 * 1024 * 1024
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 SCAN_SECONDS = 0.5
 _ADDRESS_BYTES = 100  # what the kernel takes, with some room
+# A socket is called so until it listens: before, it refuses whoever knocks, as if it were dead.
+_NEW = ".new"
+_NEW_NS = 60 * 10**9
 
 
 class SocketPublisher:
@@ -46,6 +51,9 @@ class SocketPublisher:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for left in directory.glob("*.sock"):
                 if not _is_heard(left):
+                    _forget(left)
+            for left in directory.glob(f"*{_NEW}"):
+                if _is_old(left):
                     _forget(left)
         except OSError as error:
             # Nobody can watch; logs are stored all the same.
@@ -79,8 +87,7 @@ class SocketPublisher:
             self._loop.close()
 
     async def _serve(self) -> None:
-        with _Address(self._path) as address:
-            server = await asyncio.start_unix_server(self._hear, address)
+        server = await asyncio.start_unix_server(self._hear, sock=_listening(self._path))
         self._is_ready.set()
         try:
             await self._stopping.wait()
@@ -219,6 +226,28 @@ def _is_heard(path: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def _listening(path: Path) -> socket.socket:
+    """A socket that is there once it listens, not a moment earlier."""
+    new = path.with_suffix(_NEW)
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        with _Address(new) as address:
+            listening.bind(address)
+        listening.listen()
+        new.rename(path)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _is_old(path: Path) -> bool:
+    """Whether its publisher was killed before it listened."""
+    with suppress(FileNotFoundError):
+        return SYSTEM_CLOCK.now_ns() - path.lstat().st_mtime_ns > _NEW_NS
+    return False
 
 
 def _forget(path: Path) -> None:

@@ -6,10 +6,11 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
 
@@ -19,7 +20,7 @@ from app.live.hub import Listener, LiveHub, Source
 from app.live.publishing import LiveObserver, Publisher
 from app.live.pubsub import RedisPublisher, RedisSource
 from app.live.sockets import SocketPublisher, SocketSource
-from tests.redis_fixtures import UseRedis
+from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 from tests.unit.live.made import ACME, GLOBEX, record
 
@@ -208,6 +209,37 @@ def test_what_a_killed_publisher_left_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.sock")) == []
 
 
+def test_publishers_that_start_at_once_do_not_take_each_other_for_dead(tmp_path: Path) -> None:
+    together = 8
+    with ThreadPoolExecutor(together) as threads:
+        for _ in range(10):
+            begin = Barrier(together)
+
+            def start(begin: Barrier = begin) -> SocketPublisher:
+                begin.wait(PATIENCE_SECONDS)
+                return SocketPublisher(tmp_path)
+
+            started = [threads.submit(start) for _ in range(together)]
+            publishers = [one.result(PATIENCE_SECONDS) for one in started]
+            there = list(tmp_path.glob("*"))
+            for publisher in publishers:
+                publisher.close()
+            assert len(there) == together
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_left_by_one_that_was_killed_before_it_listened_is_removed(
+    tmp_path: Path,
+) -> None:
+    old, young = tmp_path / "1-old.new", tmp_path / "1-young.new"
+    for path in (old, young):
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
+    os.utime(old, (0, 0))
+    SocketPublisher(tmp_path).close()
+    assert list(tmp_path.iterdir()) == [young]
+
+
 def test_a_publisher_that_stands_still_holds_nobody_up_and_is_left_alone(tmp_path: Path) -> None:
     made: list[SocketPublisher] = []
     with ExitStack() as opened:
@@ -251,7 +283,7 @@ def test_what_is_no_frame_is_passed_over(bus: Bus, observer: LiveObserver) -> No
 
 
 def test_redis_may_go_and_come_back(own_redis: RedisServer, use_redis: UseRedis) -> None:
-    use_redis(own_redis)
+    use_redis(own_redis, **HASTY)
     publisher = RedisPublisher()
     observer = LiveObserver(publisher)
 
