@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.deployment import Services
+from tests.process.deployment import Deployment, Services
 from tests.process.service import Service, report
 
 
@@ -29,7 +29,7 @@ def own_service(tmp_path: Path) -> Iterator[Service]:
     finally:
         service.close()
         # pytest shows it when the test failed.
-        report("\n".join(service.said))
+        report(service.told)
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +41,14 @@ def killable_services() -> Iterator[Services]:
         yield services
     finally:
         services.remove()
+
+
+@pytest.fixture
+def deployment(killable_services: Services, tmp_path: Path) -> Iterator[Deployment]:
+    """Every process of ours in front of them, started and well."""
+    deployment = Deployment(killable_services, tmp_path / "data")
+    try:
+        deployment.start()
+        yield deployment
+    finally:
+        deployment.close()

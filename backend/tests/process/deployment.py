@@ -20,6 +20,7 @@ from tests.process.programs import (
     manage,
     wait_until,
 )
+from tests.process.senders import marks
 from tests.process.service import Tenant, join, report
 from tests.redis_server import RedisServer
 
@@ -119,9 +120,7 @@ class Deployment:
 
     def marks(self) -> Counter[str]:
         """How often each mark is found."""
-        return Counter(
-            hit["attributes"]["mark"] for page in self.person.pages("mark:*") for hit in page
-        )
+        return marks(self.person)
 
     def pids(self) -> set[int]:
         """Of all processes, children included: who is restarted has another."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import orjson
 
-from tests.process.service import Tenant
+from tests.process.service import Tenant, report
 
 BATCH = 40
 PAUSE_SECONDS = 0.02
@@ -117,6 +117,55 @@ class Sender(threading.Thread):
         assert answer.status_code == 202, answer.text
         assert answer.json()["accepted"] == len(lines), answer.text
         return True
+
+
+def marks(tenant: Tenant) -> Counter[str]:
+    """How often each mark is found."""
+    return Counter(hit["attributes"]["mark"] for page in tenant.pages("mark:*") for hit in page)
+
+
+class Senders:
+    """Some that send at the same time, each under a name of its own that no other begins with."""
+
+    def __init__(
+        self, tenant: Tenant, *names: str, seed: int, pause_seconds: float = PAUSE_SECONDS
+    ) -> None:
+        self._stop = threading.Event()
+        self._all = [
+            Sender(name, tenant, seed + number, self._stop, pause_seconds=pause_seconds)
+            for number, name in enumerate(names)
+        ]
+        for sender in self._all:
+            sender.start()
+
+    @property
+    def acknowledged(self) -> int:
+        """How many records, of all of them."""
+        return sum(len(sender.ledger.acknowledged) for sender in self._all)
+
+    def go_on(self) -> None:
+        """Raises what one of them met and cannot be."""
+        assert [sender.trouble for sender in self._all if sender.trouble] == []
+
+    def end(self, seconds: float) -> None:
+        """Once each has sent again what it kept for the end."""
+        self._stop.set()
+        for sender in self._all:
+            sender.join(seconds)
+            assert not sender.is_alive()
+            assert sender.trouble is None
+
+    def check(self, found: Counter[str], *, more_than: int = 0) -> None:
+        """Each has more records acknowledged than that, and they are found exactly once."""
+        for sender in self._all:
+            ledger = sender.ledger
+            mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
+            report(
+                f"{sender.name}: {len(ledger.acknowledged)} acknowledged, {ledger.repeated} sent"
+                f" again, {len(ledger.unknown)} unknown, {sum(mine.values())} found"
+            )
+            assert len(ledger.acknowledged) > more_than
+            ledger.check(mine)
 
 
 class OneShipper(threading.Thread):

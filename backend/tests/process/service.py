@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import queue
 import re
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +16,9 @@ import httpx
 import psutil
 
 from tests.ports import free_port
+from tests.process.running import Running
 from tests.services import VARIABLES
 
-BACKEND = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 PASSWORD = "correct horse battery staple"
@@ -38,10 +35,11 @@ def report(sentence: str) -> None:
     sys.stdout.flush()
 
 
-class Service:
-    """`make run` without make: the supervisor in a session of its own, and what it says."""
+class Service(Running):
+    """`make run` without make: the supervisor, its parts, and what they say."""
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
+        super().__init__()
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -50,61 +48,19 @@ class Service:
             "REDIS_KEY_PREFIX": f"elkv-test-{self.port}",
             **environment,
         }
-        self.said: list[str] = []
-        self.process: subprocess.Popen[str] | None = None
-        self._heard: queue.Queue[str] = queue.Queue()
-        self._reader: threading.Thread | None = None
 
     def start(self) -> float:
         """Waits until it listens; how many seconds that took."""
         before = time.monotonic()
         kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "config.run"],
-            cwd=BACKEND,
-            env={
-                **kept,
-                "DATA_DIR": str(self.data_dir),
-                "PORT": str(self.port),
-                **self.environment,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        self._reader.start()
+        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), **self.environment}
+        self.launch(("-m", "config.run"), {**kept, **own})
         self.hear("listening on", START_SECONDS)
         return time.monotonic() - before
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        with process.stdout as lines:
-            for line in lines:
-                self.said.append(line.rstrip())
-                self._heard.put(line.rstrip())
-
-    def hear(self, words: str, seconds: float = 10.0) -> str:
-        """The next line with these words; `AssertionError` with all that was said if there is none."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and self.is_running():
-            try:
-                line = self._heard.get(timeout=min(left, 0.2))
-            except queue.Empty:
-                continue
-            if words in line:
-                return line
-        raise AssertionError(f"{words!r} was not said in {seconds} s:\n" + "\n".join(self.said))
-
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
     @property
     def supervisor(self) -> psutil.Process:
-        assert self.process is not None
-        return psutil.Process(self.process.pid)
+        return psutil.Process(self.pid)
 
     def parts(self) -> dict[str, psutil.Process]:
         """The running parts by name."""
@@ -125,33 +81,15 @@ class Service:
             if part is not None and part.pid != other_than:
                 return time.monotonic() - before
             time.sleep(0.01)
-        raise AssertionError(f"{name} is not back after {seconds} s:\n" + "\n".join(self.said))
+        raise AssertionError(f"{name} is not back after {seconds} s:\n{self.told}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Asks the supervisor to end; how many seconds that took. The status must be 0."""
-        assert self.process is not None
         before = time.monotonic()
-        self.process.send_signal(number)
-        status = self.process.wait(STOP_SECONDS + 5)
-        self._join()
-        assert status == 0, "\n".join(self.said)
+        self.ask_to_stop(number)
+        status = self.wait(STOP_SECONDS + 5)
+        assert status == 0, self.told
         return time.monotonic() - before
-
-    def kill_group(self) -> None:
-        """`kill -9` of everything at once."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(STOP_SECONDS)
-        self._join()
-
-    def close(self) -> None:
-        """Ends whatever still runs."""
-        if self.is_running():
-            self.kill_group()
-
-    def _join(self) -> None:
-        if self._reader is not None:
-            self._reader.join(STOP_SECONDS)
 
     def join(self, organisation: str) -> Tenant:
         """A new person with an organisation, and a key of it."""

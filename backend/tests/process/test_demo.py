@@ -7,7 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.process.service import BACKEND, Service, Tenant
+from tests.process.running import BACKEND
+from tests.process.service import Service, Tenant
+
+PATIENCE_SECONDS = 90.0
 
 
 def elkv(*arguments: str, sent: bytes = b"", expected: int = 0) -> str:
@@ -31,12 +34,14 @@ def test_the_demo_fills_an_organisation_of_its_own_and_goes_on(own_service: Serv
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
     key = json.loads(state.read_text())["key"]
     shop = Tenant(own_service.url, key, "")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (first := shop.count()) < 6 * 3600 and time.monotonic() < deadline:
         time.sleep(0.5)
     assert first >= 6 * 3600
-    time.sleep(4)
-    assert shop.count() > first
+    # Ten come each second; how soon they are found depends on what else the machine does.
+    while (later := shop.count()) <= first and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert later > first
     assert shop.count("service:checkout level:error") > 0
     assert own_service.join("Acme").count() == 0
     own_service.stop()

@@ -24,7 +24,8 @@ from app.query.fields import field_named
 from app.query.filters import Equals, Everything
 from tests.conformance.cast import ALICE
 from tests.process import elastic_periods as periods
-from tests.process.service import BACKEND, report
+from tests.process.running import BACKEND
+from tests.process.service import report
 
 pytestmark = pytest.mark.elastic
 SHIPPERS = ("018f3c00-0000-7000-8000-0000000000f0", "018f3c00-0000-7000-8000-0000000000f1")

@@ -28,7 +28,7 @@ from app.query.filters import Everything
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
 from tests.elasticsearch_server import ElasticsearchServer
-from tests.process.service import BACKEND
+from tests.process.running import BACKEND
 
 pytestmark = pytest.mark.elastic
 PASSWORD = "correct horse battery staple"

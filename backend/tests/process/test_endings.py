@@ -24,7 +24,7 @@ from tests.process.programs import (
     manage,
     wait_until,
 )
-from tests.process.senders import Sender
+from tests.process.senders import Sender, Senders, marks
 from tests.process.service import Tenant, join, report
 
 DELAY_SECONDS = 2
@@ -66,9 +66,7 @@ class Group:
 
     def marks(self) -> Counter[str]:
         """How often each mark is found."""
-        return Counter(
-            hit["attributes"]["mark"] for page in self.person.pages("mark:*") for hit in page
-        )
+        return marks(self.person)
 
 
 @pytest.fixture
@@ -82,10 +80,7 @@ def group(tmp_path: Path) -> Iterator[Group]:
 
 def test_an_intake_that_ends_answers_what_runs_and_is_not_ready_first(group: Group) -> None:
     tenant = group.start()
-    stop = threading.Event()
-    senders = [Sender(f"s{n}", tenant, n, stop) for n in range(3)]
-    for sender in senders:
-        sender.start()
+    senders = Senders(tenant, "s0", "s1", "s2", seed=0)
     time.sleep(1)
     # A request of which half has come when the end begins.
     half = http.client.HTTPConnection("127.0.0.1", group.ingest.port, timeout=20)
@@ -112,17 +107,11 @@ def test_an_intake_that_ends_answers_what_runs_and_is_not_ready_first(group: Gro
     group.run(group.ingest)
     group.ingest.wait_until_answering()
     time.sleep(1)
-    stop.set()
-    for sender in senders:
-        sender.join(30)
-        assert sender.trouble is None
+    senders.end(30)
     tenant.wait_until_indexed(30)
     found = group.marks()
     assert found.pop("half") == 1
-    for sender in senders:
-        mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
-        assert len(sender.ledger.acknowledged) > 200
-        sender.ledger.check(mine)
+    senders.check(found, more_than=200)
     assert "Traceback" not in group.ingest.told
 
 
@@ -164,19 +153,16 @@ def test_an_api_that_ends_finishes_its_requests(group: Group) -> None:
 
 def test_a_shipper_that_ends_has_committed_and_another_goes_on(group: Group) -> None:
     tenant = group.start()
-    stop = threading.Event()
-    sender = Sender("s", tenant, 1, stop)
-    sender.start()
+    senders = Senders(tenant, "s", seed=1)
     for _ in range(3):
         time.sleep(1)
         assert group.shipper.stop() < STOP_SECONDS
         group.shipper = group.another_shipper()
         group.run(group.shipper)
         group.shipper.hear("shipper_started")
-    stop.set()
-    sender.join(30)
+    senders.end(30)
     tenant.wait_until_indexed(30)
-    sender.ledger.check(group.marks())
+    senders.check(group.marks())
 
 
 def test_the_end_of_a_host_leaves_an_empty_journal(group: Group) -> None:

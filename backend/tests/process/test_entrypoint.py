@@ -21,7 +21,7 @@ from config.secret_files import new_rsa_key, new_secret_key
 from tests.mongodb_server import MongoServer
 from tests.ports import free_port
 from tests.process.programs import answers, environment_of, wait_until
-from tests.process.service import BACKEND
+from tests.process.running import BACKEND
 
 ENTRYPOINT = BACKEND.parent / "infra" / "docker" / "entrypoint.sh"
 SHELL = shutil.which("dash") or "/bin/sh"

@@ -22,7 +22,8 @@ from pymongo import MongoClient
 
 from app.health.checks import Status
 from app.health.parts import check_beat, check_worker
-from tests.process.service import BACKEND, report
+from tests.process.running import BACKEND
+from tests.process.service import report
 from tests.redis_fixtures import UseRedis
 from tests.redis_server import RedisServer
 

@@ -7,20 +7,19 @@ import os
 import random
 import threading
 import time
-from collections import Counter
 
 import orjson
 import psutil
 import pytest
 
-from tests.process.senders import OneShipper, Sender
+from tests.process.senders import OneShipper, Senders, marks
 from tests.process.service import Service, report
 
 KILLS = int(os.environ.get("KILLS", "20" if os.environ.get("SOAK") else "6"))
 VICTIMS = ("web", "shipper", "group")
 BACK_SECONDS = 2.0
 SETTLE_SECONDS = 60.0
-SENDERS = 3
+SENDERS = ("s0", "s1", "s2")
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_by_kills_at_random(own_service: Service) -> None:
@@ -29,46 +28,32 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills_at_random(own_service:
     chance = random.Random(seed)
     own_service.start()
     tenant = own_service.join("Acme")
-    stop, over = threading.Event(), threading.Event()
-    senders = [Sender(f"s{n}", tenant, seed + n, stop) for n in range(SENDERS)]
+    over = threading.Event()
+    senders = Senders(tenant, *SENDERS, seed=seed)
     watcher = OneShipper(str(own_service.data_dir), over)
-    for thread in (*senders, watcher):
-        thread.start()
+    watcher.start()
     victims = [VICTIMS[n % len(VICTIMS)] for n in range(KILLS)]
     chance.shuffle(victims)
     backs = []
     for victim in victims:
         time.sleep(chance.uniform(0.3, 1.8))
         backs.append((victim, round(kill(own_service, victim), 2)))
-        assert [sender.trouble for sender in senders if sender.trouble] == []
+        senders.go_on()
     report(f"back after seconds: {backs}")
     time.sleep(1.0)
-    stop.set()
-    for sender in senders:
-        sender.join(SETTLE_SECONDS)
-        assert not sender.is_alive()
-        assert sender.trouble is None
+    senders.end(SETTLE_SECONDS)
     tenant.wait_until_indexed(SETTLE_SECONDS)
     over.set()
     watcher.join()
     assert watcher.looks > KILLS
     assert watcher.most == 1
-    found = Counter(hit["attributes"]["mark"] for page in tenant.pages("mark:*") for hit in page)
-    for sender in senders:
-        mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
-        report(
-            f"{sender.name}: {len(sender.ledger.acknowledged)} acknowledged, "
-            f"{sender.ledger.repeated} sent again, {len(sender.ledger.unknown)} unknown, "
-            f"{sum(mine.values())} found"
-        )
-        assert len(sender.ledger.acknowledged) > KILLS * 40
-        sender.ledger.check(mine)
+    senders.check(marks(tenant), more_than=KILLS * 40)
 
 
 def kill(service: Service, victim: str) -> float:
     """Kills one part or everything; how long until it runs again."""
     if victim == "group":
-        service.kill_group()
+        service.kill()
         return service.start()
     part = wait_for(service, victim)
     part.kill()
@@ -125,10 +110,10 @@ def test_a_shipper_that_dies_in_the_middle_ships_everything_once(
             time.sleep(seconds / 40)
     # Every shipper of this group dies at the same point: two of its own making, then a sound one.
     own_service.hear("shipper was ended by SIGKILL", 20)
-    own_service.kill_group()
+    own_service.kill()
     del own_service.environment["ELKV_FAULT"]
     own_service.start()
     tenant.wait_until_indexed(SETTLE_SECONDS)
-    found = Counter(hit["attributes"]["mark"] for page in tenant.pages("mark:*") for hit in page)
+    found = marks(tenant)
     assert len(found) == sent == 2_000
     assert set(found.values()) == {1}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.ports import free_port
 from tests.process.programs import environment_of
-from tests.process.service import BACKEND
+from tests.process.running import BACKEND
 
 
 def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.process.deployment import SETTLE_SECONDS, Deployment, Services
 from tests.process.programs import WebProgram, answers, wait_until
-from tests.process.senders import Sender
+from tests.process.senders import Senders
 from tests.process.service import report
 
 HEALTH_CHECK_SECONDS = 2.0
@@ -123,9 +123,7 @@ def test_a_service_that_is_killed_is_missed_and_comes_back(
     }[name]
     deployment.wait_until_healthy()
     before = deployment.pids()
-    stop = threading.Event()
-    sender = Sender(f"while-no-{name}", deployment.tenant, 1, stop, pause_seconds=0.1)
-    sender.start()
+    senders = Senders(deployment.tenant, f"while-no-{name}", seed=1, pause_seconds=0.1)
     time.sleep(1)
     outage = Outage(deployment)
     server.kill()
@@ -138,20 +136,18 @@ def test_a_service_that_is_killed_is_missed_and_comes_back(
     assert answers(deployment.ingest.url, "/health/ready/")
     assert answers(deployment.api.url, "/health/ready/") == (name != "database")
     assert answers(deployment.api.url, "/health/live/")
-    acknowledged = len(sender.ledger.acknowledged)
+    acknowledged = senders.acknowledged
     time.sleep(AWAY_SECONDS)
-    went_on = len(sender.ledger.acknowledged) - acknowledged
+    went_on = senders.acknowledged - acknowledged
     server.start()
     back = deployment.wait_until_healthy()
     outage.end()
-    stop.set()
-    sender.join(SETTLE_SECONDS)
+    senders.end(SETTLE_SECONDS)
     report(
         f"{name}: noticed after {noticed:.1f} s, back {back:.1f} s after its start;"
         f" health at most {max(outage.health_seconds):.2f} s, API {outage.slowest:.2f} s:"
         f" {dict(outage.answers)}; {went_on} records taken meanwhile"
     )
-    assert sender.trouble is None
     assert outage.wrong == []
     assert max(outage.health_seconds) < HEALTH_SECONDS
     assert outage.slowest < ANSWER_SECONDS
@@ -161,8 +157,7 @@ def test_a_service_that_is_killed_is_missed_and_comes_back(
     assert answers(deployment.api.url, "/health/ready/")
     assert deployment.pids() == before
     deployment.wait_until_found()
-    mine = {m: c for m, c in deployment.marks().items() if m.startswith(f"{sender.name}-")}
-    sender.ledger.check(Counter(mine))
+    senders.check(deployment.marks())
     assert "Traceback" not in deployment.api.told
     assert "Traceback" not in deployment.ingest.told
 

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.process.deployment import SETTLE_SECONDS, Deployment, Services
+from tests.process.deployment import SETTLE_SECONDS, Deployment
 from tests.process.programs import STOP_SECONDS, wait_until
-from tests.process.senders import Sender
+from tests.process.senders import Senders
 from tests.process.service import report
 
 GAVE_UP = 2
 
 
-@pytest.fixture
-def deployment(killable_services: Services, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = Deployment(killable_services, tmp_path / "data")
-    try:
-        deployment.start()
-        yield deployment
-    finally:
-        deployment.close()
-
-
 def test_every_process_ends_in_time_and_what_it_took_is_found(deployment: Deployment) -> None:
-    stop = threading.Event()
-    sender = Sender("e", deployment.tenant, 1, stop, pause_seconds=0.05)
-    sender.start()
+    senders = Senders(deployment.tenant, "e", seed=1, pause_seconds=0.05)
     time.sleep(1.5)
     took = {}
     for program in reversed(deployment.programs):
@@ -44,18 +27,13 @@ def test_every_process_ends_in_time_and_what_it_took_is_found(deployment: Deploy
     deployment.api.wait_until_answering()
     deployment.ingest.wait_until_answering()
     time.sleep(0.5)
-    stop.set()
-    sender.join(SETTLE_SECONDS)
-    assert sender.trouble is None
+    senders.end(SETTLE_SECONDS)
     deployment.wait_until_found()
-    assert len(sender.ledger.acknowledged) > 200
-    sender.ledger.check(deployment.marks())
+    senders.check(deployment.marks(), more_than=200)
 
 
 def test_a_store_that_hangs_holds_no_end_up(deployment: Deployment) -> None:
-    stop = threading.Event()
-    sender = Sender("h", deployment.tenant, 1, stop, pause_seconds=0.1)
-    sender.start()
+    senders = Senders(deployment.tenant, "h", seed=1, pause_seconds=0.1)
     time.sleep(1.5)
     deployment.services.elastic.hang()
     try:
@@ -83,8 +61,6 @@ def test_a_store_that_hangs_holds_no_end_up(deployment: Deployment) -> None:
     deployment.shipper.start()
     deployment.api.start()
     deployment.api.wait_until_answering()
-    stop.set()
-    sender.join(SETTLE_SECONDS)
-    assert sender.trouble is None
+    senders.end(SETTLE_SECONDS)
     deployment.wait_until_found()
-    sender.ledger.check(deployment.marks())
+    senders.check(deployment.marks())

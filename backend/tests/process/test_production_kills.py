@@ -8,34 +8,20 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psutil
-import pytest
 
-from tests.process.deployment import SETTLE_SECONDS, Deployment, Services
-from tests.process.senders import Sender
+from tests.process.deployment import SETTLE_SECONDS, Deployment
+from tests.process.senders import Senders
 from tests.process.service import report
 
 IS_LONG = bool(os.environ.get("SOAK"))
 KILLS = int(os.environ.get("KILLS", "20" if IS_LONG else "7"))
 AWAY_SECONDS = 60.0 if IS_LONG else 4.0
-SENDERS = 3
+SENDERS = ("k0", "k1", "k2")
 PAUSE_SECONDS = 0.1
-
-
-@pytest.fixture
-def deployment(killable_services: Services, tmp_path: Path) -> Iterator[Deployment]:
-    deployment = Deployment(killable_services, tmp_path / "data")
-    try:
-        deployment.start()
-        yield deployment
-    finally:
-        deployment.close()
 
 
 def kill_elasticsearch(deployment: Deployment) -> None:
@@ -95,13 +81,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
     seed = int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(1 << 32)))
     report(f"KILL_SEED={seed} KILLS={KILLS}")
     chance = random.Random(seed)
-    stop = threading.Event()
-    senders = [
-        Sender(f"k{n}", deployment.tenant, seed + n, stop, pause_seconds=PAUSE_SECONDS)
-        for n in range(SENDERS)
-    ]
-    for sender in senders:
-        sender.start()
+    senders = Senders(deployment.tenant, *SENDERS, seed=seed, pause_seconds=PAUSE_SECONDS)
     attacks = [ATTACKS[n % len(ATTACKS)] for n in range(KILLS)]
     chance.shuffle(attacks)
     for attack in attacks:
@@ -109,23 +89,10 @@ def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(
         before = time.monotonic()
         attack(deployment)
         report(f"{attack.__name__}: {time.monotonic() - before:.1f} s")
-        assert [sender.trouble for sender in senders if sender.trouble] == []
+        senders.go_on()
     time.sleep(1.0)
-    stop.set()
-    for sender in senders:
-        sender.join(SETTLE_SECONDS)
-        assert not sender.is_alive()
-        assert sender.trouble is None
+    senders.end(SETTLE_SECONDS)
     back = deployment.wait_until_healthy(SETTLE_SECONDS)
     deployment.wait_until_found()
     report(f"everything is up {back:.1f} s after the last one")
-    found = deployment.marks()
-    for sender in senders:
-        mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
-        report(
-            f"{sender.name}: {len(sender.ledger.acknowledged)} acknowledged, "
-            f"{sender.ledger.repeated} sent again, {len(sender.ledger.unknown)} unknown, "
-            f"{sum(mine.values())} found"
-        )
-        assert len(sender.ledger.acknowledged) > KILLS * 40
-        sender.ledger.check(mine)
+    senders.check(deployment.marks(), more_than=KILLS * 40)

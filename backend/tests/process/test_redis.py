@@ -40,7 +40,7 @@ def running(tmp_path: Path, own_redis: RedisServer) -> Iterator[Service]:
         yield service
     finally:
         service.close()
-        report("\n".join(service.said))
+        report(service.told)
 
 
 def checks(client: httpx.Client) -> dict[str, Any]:

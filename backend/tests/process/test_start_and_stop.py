@@ -16,7 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.process.service import BACKEND, PARTS, STOP_SECONDS, Service, Tenant
+from tests.process.running import BACKEND
+from tests.process.service import PARTS, STOP_SECONDS, Service, Tenant
 
 SECOND_START_SECONDS = 5.0
 BACK_SECONDS = 2.0
@@ -159,7 +160,7 @@ def test_everything_dies_with_a_killed_supervisor_and_starts_again_at_once(
 
 
 def test_files_left_behind_by_a_crash_hinder_no_start(running: Service) -> None:
-    running.kill_group()
+    running.kill()
     data = running.data_dir
     for name in ("broker/control/celery.exchange", "run/left.sock", "celerybeat.pid"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
