@@ -16,10 +16,13 @@ import httpx
 import psutil
 import pytest
 
+from tests.process.programs import environment_of, manage
 from tests.process.running import BACKEND
-from tests.process.service import PARTS, STOP_SECONDS, Service, Tenant
+from tests.process.service import PARTS, STOP_SECONDS, Service, Tenant, report
 
 SECOND_START_SECONDS = 5.0
+# What that is on a machine that does nothing else.
+SECOND_START_IN_BARE_STARTS = 3.5
 BACK_SECONDS = 2.0
 
 
@@ -81,7 +84,7 @@ def test_the_second_start_is_quick_and_says_no_secret_again(running: Service) ->
     assert started
     seconds = running.stop()
     assert seconds < STOP_SECONDS
-    assert running.start() < SECOND_START_SECONDS
+    assert_starts_quickly(running)
     assert not re.search(r"elkv_\w{8,}", "\n".join(running.said))
 
 
@@ -142,6 +145,23 @@ def test_a_stop_keeps_what_was_acknowledged(
     assert found(tenant, "kept") == 500
 
 
+def bare_start_seconds(service: Service) -> float:
+    """How long a command of ours takes to begin and end, over the same directory."""
+    before = time.monotonic()
+    manage(environment_of(service.data_dir), "check")
+    return time.monotonic() - before
+
+
+def assert_starts_quickly(service: Service) -> None:
+    """Like a start that has nothing to prepare; where others keep the machine busy, as much longer
+    as everything else takes."""
+    before = bare_start_seconds(service)
+    took = service.start()
+    bare = max(before, bare_start_seconds(service))
+    report(f"started in {took:.1f} s, bare starts took {before:.1f} and {bare:.1f} s")
+    assert took < max(SECOND_START_SECONDS, SECOND_START_IN_BARE_STARTS * bare)
+
+
 def found(tenant: Tenant, q: str) -> int:
     tenant.send([b'{"message":"a last one"}'])
     return tenant.count(q)
@@ -156,7 +176,7 @@ def test_everything_dies_with_a_killed_supervisor_and_starts_again_at_once(
     running.process.wait()
     _, alive = psutil.wait_procs(children, timeout=2)
     assert alive == []
-    assert running.start() < SECOND_START_SECONDS
+    assert_starts_quickly(running)
 
 
 def test_files_left_behind_by_a_crash_hinder_no_start(running: Service) -> None:
@@ -169,7 +189,7 @@ def test_files_left_behind_by_a_crash_hinder_no_start(running: Service) -> None:
     (data / "broker" / "messages" / "1_x.celery.msg").write_text('{"cut": "sho')
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(data / "run" / "bound.sock"))
-    assert running.start() < SECOND_START_SECONDS
+    assert_starts_quickly(running)
     assert found(running.join("Acme"), "") == 1
     time.sleep(2)
     running.parts()["worker"].status()
