@@ -33,8 +33,8 @@ class Asking:
         """One search of all partitions."""
         return self.searches([body])[0]
 
-    def searches(self, bodies: Sequence[Answer]) -> list[Answer]:
-        """Many in one round trip."""
+    def searches(self, bodies: Sequence[Answer], *, filter_path: str = "") -> list[Answer]:
+        """Many in one round trip; `filter_path`: what of the answers is told."""
         if not bodies:
             return []
         # Elasticsearch itself stops there, and answers with what it has.
@@ -42,9 +42,13 @@ class Asking:
         bounded = [{**body, "timeout": f"{left_ms}ms"} for body in bodies]
         pattern, seconds = self._cluster.partitions, left_ms / 1000
         if len(bounded) == 1:
-            answers = [self._cluster.search(pattern, bounded[0], seconds=seconds)]
+            answers = [
+                self._cluster.search(pattern, bounded[0], seconds=seconds, filter_path=filter_path)
+            ]
         else:
-            answers = self._cluster.searches(pattern, bounded, seconds=seconds)
+            answers = self._cluster.searches(
+                pattern, bounded, seconds=seconds, filter_path=filter_path
+            )
         self._skipped.update(broken_partitions(self._cluster, answers))
         self.timed_out = self.timed_out or any(answer["timed_out"] for answer in answers)
         return answers

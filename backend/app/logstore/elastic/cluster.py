@@ -83,39 +83,59 @@ class Cluster:
         """The pattern of every partition's index."""
         return f"{self.prefix}-*d-*"
 
-    def search(self, index: str, body: Body, *, seconds: float = DEFAULT_SECONDS) -> Answer:
+    def search(
+        self, index: str, body: Body, *, seconds: float = DEFAULT_SECONDS, filter_path: str = ""
+    ) -> Answer:
         """One search; indices that are not there are empty, and those that are closed are named in
-        the answer's `closed`."""
+        the answer's `closed`. `filter_path`: what of the answer is told."""
+        filtered = {"filter_path": filter_path} if filter_path else {}
         try:
-            return self._search(index, body, _WITH_CLOSED, seconds)
+            return self._search(index, body, {**_WITH_CLOSED, **filtered}, seconds)
         except Closed:
             closed = self._closed(index)
-            return {**self._search(index, body, _WITHOUT_CLOSED, seconds), "closed": closed}
+            which = {**_WITHOUT_CLOSED, **filtered}
+            return {**self._search(index, body, which, seconds), "closed": closed}
 
-    def _search(self, index: str, body: Body, which: Body, seconds: float) -> Answer:
-        params = {name: str(value).lower() for name, value in which.items()}
+    def _search(self, index: str, body: Body, options: Body, seconds: float) -> Answer:
+        params = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in options.items()
+        }
         seconds += _GRACE_SECONDS
         return self.call("POST", f"/{index}/_search", body=body, params=params, seconds=seconds)
 
     def searches(
-        self, index: str, bodies: Sequence[Body], *, seconds: float = DEFAULT_SECONDS
+        self,
+        index: str,
+        bodies: Sequence[Body],
+        *,
+        seconds: float = DEFAULT_SECONDS,
+        filter_path: str = "",
     ) -> list[Answer]:
         """Many searches in one round trip; an error of any is an error of all."""
         if not bodies:
             return []
+        filtered = {"filter_path": filter_path} if filter_path else {}
         try:
-            return self._searches(index, bodies, _WITH_CLOSED, seconds)
+            return self._searches(index, bodies, _WITH_CLOSED, seconds, filtered)
         except Closed:
             closed = self._closed(index)
-            answers = self._searches(index, bodies, _WITHOUT_CLOSED, seconds)
+            answers = self._searches(index, bodies, _WITHOUT_CLOSED, seconds, filtered)
             return [{**answer, "closed": closed} for answer in answers]
 
     def _searches(
-        self, index: str, bodies: Sequence[Body], which: Body, seconds: float
+        self,
+        index: str,
+        bodies: Sequence[Body],
+        which: Body,
+        seconds: float,
+        filtered: Mapping[str, str],
     ) -> list[Answer]:
         head = orjson.dumps({"index": index, **which})
         lines = b"".join(head + b"\n" + _written(body) + b"\n" for body in bodies)
-        answers = self.call_with_lines("/_msearch", lines, seconds=seconds + _GRACE_SECONDS)
+        answers = self.call_with_lines(
+            "/_msearch", lines, seconds=seconds + _GRACE_SECONDS, **filtered
+        )
         for answer in answers["responses"]:
             if "error" in answer:
                 raise _refusal(int(answer.get("status", 500)), answer)

@@ -25,6 +25,8 @@ _MAX_BUCKETS = 50_000
 _COUNTED = 3_500
 _PRECISION = 40_000
 _PRECISION_OF_MANY = 3_000
+# Of thousands of ranges only the counts are told: their borders are those that were asked for.
+COUNTS_ALONE = ",".join(f"-**.p*.buckets.{name}" for name in ("key", "from", "to"))
 # The borders of percentiles: off by 0.75 % at most.
 _STEP = 1.015
 # Below this share of the greatest number everything counts as zero there.
@@ -78,8 +80,8 @@ def second_round(metrics: Sequence[Metric], rows: Sequence[Line]) -> Answer:
     return asked
 
 
-def cell(place: int, metric: Metric, first: Node, second: Node | None) -> Cell:
-    """The metric of a row, from the answers of both rounds."""
+def cell(place: int, metric: Metric, first: Node, second: Node | None, asked: Answer) -> Cell:
+    """The metric of a row, from the answers of both rounds; `asked` is the second round."""
     if metric.field is None:
         return first.count
     match metric.function:
@@ -88,7 +90,7 @@ def cell(place: int, metric: Metric, first: Node, second: Node | None) -> Cell:
         case Function.UNIQ:
             return _distinct(place, metric.field, first, second)
         case Function.PERCENTILE:
-            return _percentile(place, metric, first, second)
+            return _percentile(place, metric, first, second, asked)
         case Function.SUM | Function.AVG | Function.MIN | Function.MAX:
             return _of_stats(metric.function, _stats(place, first))
 
@@ -156,7 +158,9 @@ def _ranges(points: Sequence[float]) -> list[dict[str, float]]:
     return ranges
 
 
-def _percentile(place: int, metric: Metric, first: Node, second: Node | None) -> Cell:
+def _percentile(
+    place: int, metric: Metric, first: Node, second: Node | None, asked: Answer
+) -> Cell:
     stats = _stats(place, first)
     if not stats["count"] or metric.percent is None or second is None:
         return None
@@ -166,21 +170,22 @@ def _percentile(place: int, metric: Metric, first: Node, second: Node | None) ->
     if "values" in answer:
         value = number_of(answer["values"][0]["value"])
     else:
-        value = _ranked(answer["buckets"], metric.percent)
+        value = _ranked(answer["buckets"], asked[f"p{place}"]["range"]["ranges"], metric.percent)
     if value is None:
         return None
     return plain(min(max(value, float(stats["min"])), float(stats["max"])))
 
 
-def _ranked(buckets: Sequence[Answer], percent: float) -> float | None:
+def _ranked(
+    buckets: Sequence[Answer], ranges: Sequence[dict[str, float]], percent: float
+) -> float | None:
     """The value at index ⌊percent / 100 · (n - 1)⌋ of the numbers, ascending."""
     reached = list(accumulate([bucket["doc_count"] for bucket in buckets]))
     place = math.floor(percent / 100 * (reached[-1] - 1))
     found = bisect_right(reached, place)
     if found == len(buckets):
         return None
-    bucket = buckets[found]
-    return _representative(number_of(bucket.get("from")), number_of(bucket.get("to")))
+    return _representative(ranges[found].get("from"), ranges[found].get("to"))
 
 
 def _representative(lower: float | None, upper: float | None) -> float:

@@ -9,7 +9,13 @@ from app.core.errors import Unsupported
 from app.logstore.elastic.asking import Asking
 from app.logstore.elastic.compile import has_rest
 from app.logstore.elastic.groups import Cut, Line, Node, lines, node_at, request, tree
-from app.logstore.elastic.measures import OVER_NUMBERS, cell, first_round, second_round
+from app.logstore.elastic.measures import (
+    COUNTS_ALONE,
+    OVER_NUMBERS,
+    cell,
+    first_round,
+    second_round,
+)
 from app.logstore.elastic.questions import Query
 from app.logstore.types import AggregatePlan, Function, GroupByField, Table
 from app.query.fields import Field
@@ -24,7 +30,8 @@ def tables(asking: Asking, plans: Sequence[AggregatePlan], queries: Sequence[Que
     """One table per plan, in order."""
     tasks = [_Task(plan, query) for plan, query in zip(plans, queries, strict=True)]
     while open_tasks := [task for task in tasks if not task.is_done]:
-        answers = asking.searches([task.body() for task in open_tasks])
+        told = COUNTS_ALONE if any(task.asks_for_ranges for task in open_tasks) else ""
+        answers = asking.searches([task.body() for task in open_tasks], filter_path=told)
         for task, answer in zip(open_tasks, answers, strict=True):
             task.take(answer)
     return [task.table(asking.skipped) for task in tasks]
@@ -45,6 +52,11 @@ class _Task:
         self._asked_second: Answer = {}
         self._refused = dict(_must_be_mapped(plan))
         self._timed_out = False
+
+    @property
+    def asks_for_ranges(self) -> bool:
+        """Whether the next round counts the numbers in ranges."""
+        return any("range" in asked for asked in self._asked_second.values())
 
     def body(self) -> Answer:
         """The search of the next round."""
@@ -89,7 +101,7 @@ class _Task:
             (
                 *(value for _, value in line.path),
                 *(
-                    cell(place, metric, line.node, self._second_at(line))
+                    cell(place, metric, line.node, self._second_at(line), self._asked_second)
                     for place, metric in enumerate(metrics)
                 ),
             )
