@@ -1,13 +1,19 @@
-"""Indices of a test's own on the server that ELASTICSEARCH_HOSTS names."""
+"""Indices of a test's own on the server that ELASTICSEARCH_HOSTS names, and how it is."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.logstore.elastic.cluster import Cluster, Missing
+from app.logstore.interface import LogReader, LogWriter
+from app.logstore.types import StoreHealth
+
+_PATIENCE_SECONDS = 30.0
+_TOO_LATE = "the log store did not answer in time"
 
 
 @contextmanager
@@ -25,3 +31,12 @@ def own_indices() -> Iterator[Path]:
         with suppress(Missing):
             cluster.call("DELETE", f"/_index_template/{prefix}*")
         cluster.close()
+
+
+def answered_health(store: LogReader | LogWriter) -> StoreHealth:
+    """What a store says of itself once its server answers within the second that health may take,
+    for which tests beside this one may keep it too busy."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while (health := store.health()).detail == _TOO_LATE and time.monotonic() < until:
+        time.sleep(0.1)
+    return health

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.logstore.types import AppendReport, Position
 from tests.conformance.records import a_record, a_sent_record
 from tests.conformance.stores import Store
+from tests.elastic_indices import answered_health
 
 HERE = "018f3c00-0000-7000-8000-0000000000f1"
 ELSEWHERE = "018f3c00-0000-7000-8000-0000000000f2"
@@ -147,5 +148,5 @@ def test_closing_the_writer_commits(store: Store) -> None:
 
 def test_a_healthy_store_says_so_on_both_sides(store: Store) -> None:
     store.add(a_record())
-    for health in (store.reader.health(), store.writer.health()):
+    for health in (answered_health(store.reader), answered_health(store.writer)):
         assert (health.status, health.broken) == ("up", ())

@@ -15,6 +15,7 @@ from app.logstore.types import Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record
+from tests.elastic_indices import answered_health
 
 pytestmark = pytest.mark.elastic
 PATIENCE_SECONDS = 0.3
@@ -59,7 +60,7 @@ def test_one_blocked_partition_holds_back_its_entries_alone(
     _append(writer, 4, others[2])
     assert writer.commit() == Position(JOURNAL, 3)
     assert _ids(reader) == {blocked.id, free.id, *(one.id for one in others)}
-    for health in (writer.health(), reader.health()):
+    for health in (answered_health(writer), answered_health(reader)):
         assert (health.status, health.broken) == ("degraded", ("3d-pool0/2026-11-20",))
     _block(cluster, 3, is_blocked=False)
     until = time.monotonic() + RECOVERY_SECONDS
@@ -67,7 +68,7 @@ def test_one_blocked_partition_holds_back_its_entries_alone(
         assert time.monotonic() < until
         time.sleep(0.1)
     assert waiting.id in _ids(reader)
-    assert writer.health().status == "up"
+    assert answered_health(writer).status == "up"
 
 
 def test_entries_behind_a_held_one_are_known_only_when_it_is_stored(
