@@ -92,12 +92,15 @@ class SocketPublisher:
         try:
             await self._stopping.wait()
         finally:
-            server.close()
-            for writer in list(self._listeners):
-                writer.close()
-            # Until whoever was heard has been let go of.
-            await asyncio.sleep(0)
+            # Nobody new comes; until nobody is heard any more. A server that is closed first drops
+            # whoever is just being let in, unclosed.
             self._path.unlink(missing_ok=True)
+            while len(asyncio.all_tasks()) > 1:
+                for writer in self._listeners:
+                    writer.transport.abort()
+                await asyncio.sleep(0)
+            server.close()
+            await asyncio.sleep(0)
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._listeners[writer] = frozenset()
