@@ -94,7 +94,8 @@ class BeatInside(bootsteps.StartStopStep):
     def stop(self, _parent: Any) -> None:
         self._stopping.set()
         if self._service is not None:
-            self._service.stop()
+            # Not waiting as the thread's own `stop` does: it sleeps for seconds between two looks.
+            self._service.service.stop()
 
 
 def note(pulse: Pulse) -> None:
