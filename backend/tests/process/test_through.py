@@ -1,10 +1,10 @@
-"""JOURNAL_MODE=through: several web processes, no disk, one Elasticsearch of the test's own."""
+"""JOURNAL_MODE=through: several web processes, no disk, an Elasticsearch that is killed."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from tests.elasticsearch_server import ElasticsearchServer
+from tests.process.deployment import Services
 from tests.process.programs import (
     GUNICORN,
     Program,
@@ -23,7 +24,7 @@ from tests.process.programs import (
     manage,
     wait_until,
 )
-from tests.process.senders import Sender
+from tests.process.senders import Senders, marks
 from tests.process.service import Tenant, join, report
 
 SEED = 7
@@ -41,24 +42,25 @@ class Through:
 
 
 @pytest.fixture(scope="module")
-def through(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Through]:
-    elastic = ElasticsearchServer()
+def through(
+    killable_services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Through]:
+    elastic = killable_services.elastic
     environment = environment_of(
         tmp_path_factory.mktemp("through"),
         ELASTICSEARCH_HOSTS=elastic.url,
+        ELASTICSEARCH_INDEX_PREFIX=f"t{os.urandom(4).hex()}",
         JOURNAL_MODE="through",
         SHUTDOWN_DELAY_SECONDS="0",
     )
     web = WebProgram(GUNICORN, {**environment, "WEB_CONCURRENCY": "2"})
     try:
-        elastic.start()
         manage(environment, "migrate", "--verbosity", "0")
         web.start()
         web.wait_until_answering()
         yield Through(web, elastic, join(web.url, "Acme"))
     finally:
         web.close()
-        elastic.close()
         report(web.told[-3000:])
 
 
@@ -119,10 +121,7 @@ def test_a_quarantined_line_is_repaired_and_sent_again_without_a_journal(through
 
 
 def test_a_store_that_is_killed_loses_nothing_acknowledged(through: Through) -> None:
-    stop = threading.Event()
-    senders = [Sender(f"t{n}", through.tenant, SEED + n, stop) for n in range(3)]
-    for sender in senders:
-        sender.start()
+    senders = Senders(through.tenant, "t0", "t1", "t2", seed=SEED)
     time.sleep(1.5)
     through.elastic.kill()
     body = b'{"id":"while-away","message":"while it was away"}'
@@ -154,18 +153,9 @@ def test_a_store_that_is_killed_loses_nothing_acknowledged(through: Through) -> 
         wait_until(lambda: client.post("/api/v1/logs/", content=body).status_code == 202, 30)
         assert client.post("/api/v1/logs/", content=body).status_code == 202
     time.sleep(1.0)
-    stop.set()
-    for sender in senders:
-        sender.join(60)
-        assert sender.trouble is None
+    senders.end(60)
     assert through.tenant.count('"while it was away"') == 1
-    found = Counter(
-        hit["attributes"]["mark"] for page in through.tenant.pages("mark:*") for hit in page
-    )
-    for sender in senders:
-        mine = Counter({m: c for m, c in found.items() if m.startswith(f"{sender.name}-")})
-        assert len(sender.ledger.acknowledged) > 200
-        sender.ledger.check(mine)
+    senders.check(marks(through.tenant), more_than=200)
     assert "Traceback" not in through.web.told
 
 
