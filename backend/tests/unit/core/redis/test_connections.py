@@ -32,6 +32,9 @@ from tests.unit.core.limits.clocks import TurnedClock
 
 # The time limits of `HASTY`, twice: to connect, and to be answered.
 BOUND_SECONDS = 3.0
+PATIENCE_SECONDS = 20.0
+# An event loop has one connection of its own, to be woken by.
+OF_THE_LOOP = 1
 
 
 def ping() -> bool:
@@ -46,6 +49,17 @@ async def ping_on_a_loop() -> bool:
             return bool(await connections.ping())
     finally:
         await connections.aclose()
+        await until_nothing_is_open()
+
+
+async def until_nothing_is_open() -> None:
+    """The client does not wait for the end of TLS where a password was refused."""
+    opened = asyncio.get_running_loop()._selector.get_map()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            if len(opened) <= OF_THE_LOOP:
+                return
+            await asyncio.sleep(0.01)
 
 
 def use_cache() -> bool:
