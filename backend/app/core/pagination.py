@@ -17,6 +17,8 @@ DEFAULT_SIZE = 20
 MAX_SIZE = 100
 MAX_SEARCH_LENGTH = 200
 
+_MAX_DIGITS = 10
+
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 
@@ -107,7 +109,8 @@ def _whole(request: Request, name: str, *, default: int, most: int) -> int:
     text = request.query_params.get(name)
     if text is None or text == "":
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
+    is_number = len(text) <= _MAX_DIGITS and text.isascii() and text.isdigit()
+    if not (is_number and 1 <= int(text) <= most):
         raise _invalid(name, f"{text[:20]!r} is not a whole number from 1 to {most}")
     return int(text)
 

@@ -272,3 +272,35 @@ def test_an_organisation_has_a_bounded_number_of_keys(
         for person in (alice, alice, charlie)
     ]
     assert statuses == [201, 409, 201]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["0", "-1", "1e1", "\u0663", "101", "0000000001000", f"0000000001{'9' * 20}", "9" * 5_000],
+)
+def test_a_page_is_no_larger_than_allowed_however_its_size_is_written(
+    alice: Person, number: str
+) -> None:
+    for name in ("page_size", "page"):
+        answer = alice.client.get(KEYS, {name: number})
+        assert answer.status_code == (404 if (name, number) == ("page", "101") else 400)
+
+
+@pytest.mark.parametrize("depth", [100, 900, 980])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (KEYS, "name"),
+        ("/api/auth/login/", "username"),
+        ("/api/auth/refresh/", "refresh"),
+        ("/api/v1/users/register/", "email"),
+        ("/api/v1/logs/search/", "sort"),
+    ],
+)
+def test_values_nested_very_deep_are_refused(
+    alice: Person, path: str, name: str, depth: int
+) -> None:
+    body = f'{{"{name}":{"[" * depth}{"]" * depth}}}'
+    answer = alice.client.generic("POST", path, body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "parse_error"
