@@ -12,6 +12,10 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from typing_extensions import override
 
+# Far more than any request has. The thousand that orjson reads are more than Python can show in the
+# text of an error.
+MAX_DEPTH = 64
+
 
 class OrjsonRenderer(BaseRenderer):
     """Compact JSON. What orjson cannot write (integers beyond 64 bits, lone surrogates, which
@@ -49,6 +53,22 @@ class OrjsonParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return orjson.loads(stream.read())
+            sent = orjson.loads(stream.read())
         except orjson.JSONDecodeError as error:
             raise ParseError(f"the body is not JSON: {error}") from error
+        if _is_deeper(sent, MAX_DEPTH):
+            raise ParseError(f"the body is nested deeper than {MAX_DEPTH}")
+        return sent
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Layer by layer: calls inside calls would end where they are needed."""
+    layer = [value]
+    for _ in range(depth):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(one, dict | list) for one in layer)

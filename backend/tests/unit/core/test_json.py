@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from rest_framework.exceptions import ParseError
 
-from app.core.json import OrjsonParser, OrjsonRenderer
+from app.core.json import MAX_DEPTH, OrjsonParser, OrjsonRenderer
 
 RENDERER = OrjsonRenderer()
 
@@ -33,3 +33,14 @@ def test_what_orjson_cannot_write_is_written_all_the_same(value: object) -> None
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(ParseError, match="not JSON"):
         OrjsonParser().parse(io.BytesIO(body))
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":[' * (depth // 2) + b"1" + b"]}" * (depth // 2)
+
+
+def test_what_is_nested_deeper_than_anything_asked_for_is_refused() -> None:
+    assert OrjsonParser().parse(io.BytesIO(nested(MAX_DEPTH)))
+    for depth in (MAX_DEPTH + 2, 900, 1_000):
+        with pytest.raises(ParseError, match="nested deeper than 64"):
+            OrjsonParser().parse(io.BytesIO(nested(depth)))
