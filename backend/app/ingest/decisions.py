@@ -8,9 +8,13 @@ it holds for; a later answer holds only for entries that no shipper has ever loo
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from uuid import UUID
 
@@ -84,7 +88,8 @@ class Decisions:
         self._lock = threading.Lock()
 
     def __call__(self, org_id: OrgId, stream_name: str, number: int) -> StreamTarget:
-        """Where this entry goes. `Unavailable` when the directory is down and was never asked."""
+        """Where this entry goes. `Unavailable` when the directory is down and was never asked, or
+        what it says cannot be written down."""
         key = (org_id, stream_name)
         now = self._clock.monotonic()
         with self._lock:
@@ -100,7 +105,8 @@ class Decisions:
             return held.at(number)
 
     def forget(self, through: int) -> None:
-        """Entries up to this one will not come again. Makes the file anew when it has grown."""
+        """Entries up to this one will not come again. Makes the file anew when it has grown;
+        `Unavailable` when there is no room for that: the old one holds on."""
         if self._lines <= self._limit:
             return
         with self._lock:
@@ -109,12 +115,13 @@ class Decisions:
                 held.forget(through)
             lines = [_line(key, *turn) for key, held in self._held.items() for turn in held.turns]
             partial = self._path.with_suffix(".partial")
-            with partial.open("wb") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self._path)
-            sync_directory(self._path.parent)
+            with _translated():
+                with partial.open("wb") as file:
+                    file.writelines(lines)
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(self._path)
+                sync_directory(self._path.parent)
             self._lines = len(lines)
             self._limit = max(MAX_LINES, 2 * self._lines)
 
@@ -136,13 +143,32 @@ class Decisions:
 
     def _write_down(self, line: bytes) -> None:
         is_new = not self._path.exists()
-        with self._path.open("ab") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        self._lines += 1
-        if is_new:
-            sync_directory(self._path.parent)
+        with _translated():
+            with self._path.open("ab", buffering=0) as file:
+                end = file.tell()
+                try:
+                    _write(file, line)
+                except OSError:
+                    # The next line must not follow half of this one.
+                    file.truncate(end)
+                    raise
+            self._lines += 1
+            if is_new:
+                sync_directory(self._path.parent)
+
+
+def _write(file: FileIO, line: bytes) -> None:
+    if file.write(line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"'{FILE_NAME}' cannot be written: {error.strerror}") from error
 
 
 def _line(key: _Key, first: int, target: StreamTarget) -> bytes:
@@ -154,7 +180,7 @@ def _read(path: Path) -> tuple[dict[_Key, _Held], int]:
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
         # A crash cut the last line short: nothing was shipped with it.
-        path.write_bytes(whole)
+        os.truncate(path, len(whole))
     held: dict[_Key, _Held] = {}
     lines = whole.splitlines()
     for line in lines:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -141,6 +144,54 @@ def test_changes_without_end_leave_only_what_may_be_asked_again(tmp_path: Path) 
     again = Decisions(streams, tmp_path, last_number=MAX_LINES, clock=HandClock())
     after = [again(ACME, "", MAX_LINES - back).retention_class for back in (2, 1, 0, -1)]
     assert before == after == [7, 8, 8, 30]
+
+
+def test_a_decision_that_the_disk_had_no_room_for_is_made_later(tmp_path: Path) -> None:
+    decisions = Decisions(Changing(), tmp_path, last_number=0, clock=HandClock())
+    decisions(ACME, "", 1)
+    size = (tmp_path / FILE_NAME).stat().st_size
+    with _files_of_at_most(size + 10), pytest.raises(Unavailable):
+        decisions(GLOBEX, "", 2)
+    assert (tmp_path / FILE_NAME).stat().st_size == size
+    decisions(GLOBEX, "", 2)
+    streams = Changing()
+    streams.days = 90
+    again = Decisions(streams, tmp_path, last_number=2, clock=HandClock())
+    assert [again(org, "", 2).retention_class for org in (ACME, GLOBEX)] == [30, 30]
+
+
+def test_a_file_that_was_cut_short_is_mended_without_room_too(tmp_path: Path) -> None:
+    first = Decisions(Changing(), tmp_path, last_number=0, clock=HandClock())
+    first(ACME, "", 1)
+    whole = (tmp_path / FILE_NAME).read_bytes()
+    (tmp_path / FILE_NAME).write_bytes(whole + b'["000')
+    with _files_of_at_most(10):
+        Decisions(Changing(), tmp_path, last_number=1, clock=HandClock())
+    assert (tmp_path / FILE_NAME).read_bytes() == whole
+
+
+def test_a_file_that_has_no_room_to_be_made_anew_stays_as_it_is(tmp_path: Path) -> None:
+    lines = [f'["{ACME}","{number}","{number}",30,0]' for number in range(MAX_LINES)]
+    (tmp_path / FILE_NAME).write_text("\n".join(lines) + "\n")
+    decisions = Decisions(Changing(), tmp_path, last_number=10, clock=HandClock())
+    decisions(ACME, "one more", 11)
+    decisions(ACME, "2", 12)
+    with _files_of_at_most(10), pytest.raises(Unavailable):
+        decisions.forget(11)
+    assert _lines(tmp_path) == MAX_LINES + 1
+    decisions.forget(11)
+    assert _lines(tmp_path) == 1
+    assert decisions(ACME, "2", 13) == StreamTarget("2", 30)
+
+
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    """As on a disk without room: no file grows beyond so many bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _lines(folder: Path) -> int:

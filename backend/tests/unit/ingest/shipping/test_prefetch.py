@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.ingest.decisions import Decisions
+from app.core.errors import Unavailable
+from app.ingest.decisions import FILE_NAME, Decisions
 from app.ingest.directory import DefaultStreams
 from app.ingest.prefetch import TOGETHER_RECORDS, Prefetch, Prepared
 from app.journal.journal import Journal
@@ -64,3 +65,24 @@ def test_what_was_prepared_ahead_is_handed_over_in_the_same_portions(
 
 def test_nothing_is_handed_over_when_nothing_comes_in_time(prefetch: Prefetch) -> None:
     assert prefetch.take(timeout_seconds=0.05) == []
+
+
+def test_an_entry_whose_stream_cannot_be_written_down_stays_in_the_journal(
+    journal: Journal,
+) -> None:
+    decisions = Decisions(DefaultStreams(), journal.directory, last_number=0)
+    journal.append([_entry(1)])
+    in_the_way = journal.directory / FILE_NAME
+    in_the_way.mkdir()
+    for _ in range(2):
+        prefetch = Prefetch(journal, decisions, after=0)
+        try:
+            with pytest.raises(Unavailable):
+                _take(prefetch)
+        finally:
+            prefetch.close()
+    assert (journal.state().entries, journal.state().damaged) == (1, 0)
+    in_the_way.rmdir()
+    prefetch = Prefetch(journal, decisions, after=0)
+    assert [one.number for one in _take(prefetch)] == [1]
+    prefetch.close()
