@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 
@@ -24,6 +24,8 @@ from app.logstore.types import Position, RoutedRecord
 
 # Requests under way at once; one more batch may be in the making.
 _REQUESTS = 2
+# The names in one request's path: Elasticsearch reads a first line of 4,096 bytes.
+_MAX_NAMES = 3_000
 # An item that comes back changed (renamed, its index made anew) is sent so often.
 _ROUNDS = 6
 _PLACE = attrgetter("place")
@@ -104,13 +106,11 @@ class Outbox:
 
     def refresh(self) -> None:
         """Makes everything that was stored visible."""
-        if self._touched:
+        for names in _fitting(sorted(self._touched)):
             self._cluster.call(
-                "POST",
-                f"/{','.join(sorted(self._touched))}/_refresh",
-                params={"ignore_unavailable": "true"},
+                "POST", f"/{','.join(names)}/_refresh", params={"ignore_unavailable": "true"}
             )
-            self._touched.clear()
+            self._touched.difference_update(names)
 
     def drop(self) -> None:
         """Lets go of everything; requests under way are waited for, so that none comes late."""
@@ -302,3 +302,15 @@ class Outbox:
     def _item(self, record: RoutedRecord, index: str, position: Position) -> Item:
         fields = self._shelf.find(index).fields_of(record.org_id)
         return item_of(record, index, key_of(record), fields, position)
+
+
+def _fitting(names: Sequence[str]) -> Iterator[list[str]]:
+    """The names in parts that fit into a path."""
+    part: list[str] = []
+    for name in names:
+        if part and sum(map(len, part)) + len(part) + len(name) > _MAX_NAMES:
+            yield part
+            part = []
+        part.append(name)
+    if part:
+        yield part
