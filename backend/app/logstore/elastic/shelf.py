@@ -100,6 +100,15 @@ class Shelf:
             self._open[home].begin_anew()
         self._listed.discard(index)
 
+    def keep_up(self, now_ns: int, *, but: Collection[str] = ()) -> None:
+        """Deletes what has expired, `but` the indices that records wait for, and makes the next ones.
+        Where one of the two fails the other is done all the same: nothing may expire any more because
+        nothing can be made, least of all when that is for want of room."""
+        try:
+            self.expire(now_ns, but=but)
+        finally:
+            self.make_ahead(now_ns)
+
     def expire(self, now_ns: int, *, but: Collection[str] = ()) -> None:
         """Deletes every partition whose retention is over, `but` those that records wait for. One that
         cannot be deleted keeps none of the others; it is `Unavailable` when they are gone."""

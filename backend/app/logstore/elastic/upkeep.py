@@ -15,7 +15,4 @@ def keep_up(location: Location, now_ns: int, *, ahead_ns: int = AHEAD_NS) -> Non
     found done. `ahead_ns`: how long before its first record a period's index is made."""
     with closing(Cluster(location)) as cluster:
         # Which organisation is where does not matter: a group of partitions goes on as it is.
-        shelf = Shelf(cluster, all_shared, ahead_ns=ahead_ns)
-        # First: the other one may end with what could not be deleted.
-        shelf.make_ahead(now_ns)
-        shelf.expire(now_ns)
+        Shelf(cluster, all_shared, ahead_ns=ahead_ns).keep_up(now_ns)

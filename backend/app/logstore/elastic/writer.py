@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app.core.errors import Unavailable
+from app.core.errors import Broken, ElkError, Unavailable
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.entry import Entry, where_known
@@ -98,13 +98,18 @@ class ElasticWriter:
         if position.number <= self._positions.stored(position.journal):
             return AppendReport(stored=0, repeated=len(records))
         entry = Entry(self._shelf, self._sent_ids, position)
-        report = entry.take(records)
+        try:
+            report = entry.take(records)
+        except Broken:
+            # Some of its ids may be noted as waiting already.
+            self._let_go()
+            raise
         self._first_waiting.setdefault(position.journal, position.number)
         self._last_taken[position.journal] = position.number
         self._first_lost.pop(position.journal, None)
         try:
             self._outbox.add(entry, position)
-        except Unavailable:
+        except ElkError:
             self._let_go()
             raise
         return report
@@ -125,7 +130,7 @@ class ElasticWriter:
             ]
             self._show()
             self._check(held)
-        except Unavailable:
+        except ElkError:
             self._let_go()
             raise
         self._fault("commit:after_index")
@@ -134,8 +139,7 @@ class ElasticWriter:
 
     def maintain(self, now_ns: int) -> None:
         """See `LogWriter`. Merging is Elasticsearch's own business."""
-        self._shelf.expire(now_ns, but=self._outbox.indices)
-        self._shelf.make_ahead(now_ns)
+        self._shelf.keep_up(now_ns, but=self._outbox.indices)
 
     def health(self) -> StoreHealth:
         """See `LogWriter`; a partition whose records wait in a lane is named as broken."""
@@ -180,6 +184,10 @@ class ElasticWriter:
             if held is not None:
                 lost[journal] = min(held.number, lost.get(journal, held.number))
         for journal, number in lost.items():
-            self._first_lost[journal] = min(number, self._first_lost.get(journal, number))
+            # What had been written down as stored before it failed is not taken again.
+            stored = self._positions.stored(journal)
+            first = max(stored + 1, min(number, self._first_lost.get(journal, number)))
+            if first <= self._last_taken[journal]:
+                self._first_lost[journal] = first
         self._first_waiting.clear()
         self._outbox.drop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from app.logstore.elastic.upkeep import keep_up
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.types import NS_PER_DAY, NS_PER_SECOND, Position
 from tests.conformance.records import JOURNAL, NOON_NS, a_record
+from tests.recording_proxy import RecordingProxy
 
 pytestmark = pytest.mark.elastic
 BEFORE_MIDNIGHT_NS = NOON_NS + NS_PER_DAY // 2 - 600 * NS_PER_SECOND
@@ -41,6 +43,37 @@ def test_a_partition_that_cannot_be_deleted_keeps_neither_others_nor_what_is_mad
     cluster.call("PUT", kept, body={"index.blocks.read_only": None})
     keep_up(location, now_ns)
     assert _periods(cluster) == ["3d 2026-12-20", "3d 2026-12-21"]
+
+
+def test_a_shipper_makes_ahead_what_it_can_though_it_cannot_delete_all(
+    writer: ElasticWriter, cluster: Cluster
+) -> None:
+    now_ns = BEFORE_MIDNIGHT_NS + 30 * NS_PER_DAY
+    records = [a_record(retention_class=3), a_record(retention_class=3, received=now_ns)]
+    writer.append(records, position=Position(JOURNAL, 1))
+    writer.commit()
+    kept = f"/{cluster.prefix}-3d-pool0-2026-11-20/_settings"
+    cluster.call("PUT", kept, body={"index.blocks.read_only": True})
+    with pytest.raises(Unavailable, match="cannot be deleted"):
+        writer.maintain(now_ns)
+    cluster.call("PUT", kept, body={"index.blocks.read_only": None})
+    assert _periods(cluster) == ["3d 2026-11-20", "3d 2026-12-20", "3d 2026-12-21"]
+
+
+def test_where_nothing_more_can_be_made_what_has_expired_goes_all_the_same(
+    writer: ElasticWriter, cluster: Cluster
+) -> None:
+    now_ns = BEFORE_MIDNIGHT_NS + 30 * NS_PER_DAY
+    records = [a_record(retention_class=3), a_record(retention_class=3, received=now_ns)]
+    writer.append(records, position=Position(JOURNAL, 1))
+    writer.commit()
+    proxy = RecordingProxy(os.environ["ELASTICSEARCH_HOSTS"])
+    # As Elasticsearch answers when there are as many shards as it wants.
+    proxy.answers[f"/{cluster.prefix}-3d-pool0-2026-12-21"] = 400
+    with pytest.raises(Unavailable, match="cannot be made"):
+        keep_up(Path(f"{proxy.url}#{cluster.prefix}"), now_ns)
+    proxy.close()
+    assert _periods(cluster) == ["3d 2026-12-20"]
 
 
 def test_nothing_is_made_for_who_brings_nothing_any_more(
