@@ -18,7 +18,7 @@ import lmdb
 import structlog
 
 from app.core.durable_files import sync_directory
-from app.core.errors import Broken, Unavailable
+from app.core.errors import Broken, Full, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +27,10 @@ MAX_READERS = 512
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
-class NoRoom(Exception):
+class NoRoom(Full):
     """The map or the disk is full; nothing of the transaction was stored."""
+
+    default_code = "journal_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +136,10 @@ class Storage:
     def _reopen(self) -> None:
         self._changed.wait_for(lambda: self._users == 0)
         if self._must_reopen and not self._is_closed:
+            # Where opening fails it is tried again, and closing once more changes nothing.
             self._tables.environment.close()
-            self._is_closed = True
             self._tables = self._open()
-            self._is_closed = self._must_reopen = False
+            self._must_reopen = False
 
     def _open(self) -> Tables:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -152,13 +154,17 @@ class Storage:
                 # Entries are read once and in order of writing.
                 readahead=True,
             )
-            self._refuse_cut_file(environment)
-            tables = Tables(
-                environment,
-                environment.open_db(b"entries"),
-                environment.open_db(b"damaged"),
-                environment.open_db(b"meta"),
-            )
+            try:
+                self._refuse_cut_file(environment)
+                tables = Tables(
+                    environment,
+                    environment.open_db(b"entries"),
+                    environment.open_db(b"damaged"),
+                    environment.open_db(b"meta"),
+                )
+            except Exception:
+                environment.close()
+                raise
         if is_new:
             # LMDB syncs what is in the file; that the file is there, the directory says.
             sync_directory(self._directory)
@@ -170,7 +176,6 @@ class Storage:
         pages = environment.info()["last_pgno"] + 1
         file_bytes = (self._directory / "data.mdb").stat().st_size
         if file_bytes < pages * environment.stat()["psize"]:
-            environment.close()
             raise Unavailable(
                 f"the journal's file in '{self._directory}' is cut short: it has {file_bytes} bytes, "
                 f"its index speaks of {pages} pages; move the directory away to start a new one",

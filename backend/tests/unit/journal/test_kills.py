@@ -97,6 +97,71 @@ print([entry.payload for entry in journal.read(0, max_bytes=100)])
     assert done.stdout.splitlines()[-3:] == ["journal_full", "2", "[b'before', b'after']"]
 
 
+def test_a_disk_without_room_lets_nothing_be_trimmed_until_it_has_some(tmp_path: Path) -> None:
+    program = """
+import os, resource, sys
+from pathlib import Path
+from app.core.errors import Unavailable
+from app.journal.journal import Journal
+
+journal = Journal(Path(sys.argv[1]), max_bytes=64 << 20)
+journal.append([b"%d" % number * 1000 for number in range(600)])
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+for work in (
+    lambda: journal.trim(600),
+    lambda: journal.mark_shipped(600),
+    lambda: journal.set_aside(1, "odd"),
+):
+    try:
+        print("=", work())
+    except Unavailable as error:
+        print("=", error.code)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print("=", journal.state().entries)
+journal.set_aside(1, "odd")
+journal.trim(600)
+print("=", journal.state().entries, journal.state().shipped_number, journal.damaged_numbers())
+"""
+    assert _said_by(program, tmp_path) == ["journal_full"] * 3 + ["600", "0 600 [1]"]
+
+
+def test_a_journal_that_could_not_be_opened_again_at_once_is_opened_later(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from app.core.errors import Unavailable
+from app.journal.journal import Journal
+
+directory = Path(sys.argv[1])
+journal = Journal(directory, max_bytes=64 << 20)
+journal.append([b"before"])
+handles = [
+    int(name) for name in os.listdir("/proc/self/fd")
+    if os.path.realpath(f"/proc/self/fd/{name}").endswith("data.mdb")
+]
+# LMDB writes its meta pages through a handle of its own: without it a commit fails at its end.
+os.close(max(handles))
+def append():
+    try:
+        print("=", journal.append([b"x"]))
+    except Unavailable as error:
+        print("=", error.code)
+append()
+append()
+whole = (directory / "data.mdb").read_bytes()
+os.truncate(directory / "data.mdb", 8192)
+append()
+append()
+(directory / "data.mdb").write_bytes(whole)
+append()
+print("=", journal.read(0, max_bytes=100)[0].payload)
+"""
+    said = _said_by(program, tmp_path)
+    assert said[:4] == ["journal_failed"] * 2 + ["journal_damaged"] * 2
+    assert said[4].isdecimal()
+    assert said[5] == "b'before'"
+
+
 def test_a_journal_whose_file_failed_is_opened_again(tmp_path: Path) -> None:
     program = """
 import os, sys
@@ -121,9 +186,13 @@ state = journal.state()
 entries = journal.read(0, max_bytes=100)
 print("=", state.entries == len(entries) == state.last_number, entries[0].payload)
 """
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    said = [line[2:] for line in done.stdout.splitlines() if line.startswith("= ")]
+    said = _said_by(program, tmp_path)
     assert said[:2] == ["journal_failed"] * 2
     assert int(said[3]) == int(said[2]) + 1
     assert said[4] == "True b'before'"
+
+
+def _said_by(program: str, directory: Path) -> list[str]:
+    command = [sys.executable, "-c", program, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return [line[2:] for line in done.stdout.splitlines() if line.startswith("= ")]
