@@ -13,7 +13,9 @@ from rest_framework.request import Request
 from typing_extensions import override
 
 from app.core.clock import SYSTEM_CLOCK, utc_now
+from app.core.db import ask_database
 from app.core.endpoints import Stability
+from app.core.errors import NotFound
 from app.core.scope import Permission, Scope
 from app.live.process import hub
 from app.logs.api import inputs
@@ -62,10 +64,14 @@ class LiveTail(OrgView):
         credential = find_credential(request.headers)
         organisation = request.headers.get(ORGANISATION_HEADER, "")
 
-        def check() -> None:
-            # It may have been taken away since.
+        def scope_now() -> Scope:
             caller = None if credential is None else identify(credential, utc_now())
-            require_scope(caller, organisation, Permission.SEARCH)
+            return require_scope(caller, organisation, Permission.SEARCH)
+
+        def check() -> None:
+            # It may have been taken away since; who names no organisation may now mean another.
+            if ask_database(scope_now).org_id != scope.org_id:
+                raise NotFound("there is no such organisation")
 
         tail = Tail(scope, asked, check=check, clock=SYSTEM_CLOCK)
         PLACES.take(scope.org_id)
