@@ -33,6 +33,9 @@ class Entry:
     def __init__(self, shelf: Shelf, sent_ids: SentIds, position: Position) -> None:
         self.items: list[Item] = []
         self.doubtful: list[RoutedRecord] = []
+        # What is known from the partition in which it belongs: maybe by its own first try, which was
+        # cut off before anybody looked for copies elsewhere.
+        self.tried: list[Item] = []
         # Where something is known already, maybe so newly that no search sees it yet.
         self.places: set[str] = set()
         self._shelf = shelf
@@ -172,6 +175,7 @@ class Entry:
             self._sent_ids.note(record, key)
             return True
         if is_repetition(record, [*(there or ()), *([] if waiting is None else [waiting])]):
+            self._note_tried(record, home, key)
             return False
         other = renamed(record)
         return self._take_other(record, other, home, is_certain=there is not None)
@@ -184,6 +188,7 @@ class Entry:
         shipper sends, which may be this very one: it would then be stored under both ids."""
         key = sent_key(other.org_id, other.id)
         if key in self._known or self._sent_ids.find_waiting(other, key) is not None:
+            self._note_tried(other, home, key, sent_id=record.id)
             return False
         if is_certain:
             self._add(other, home, key, sent_id=record.id)
@@ -192,6 +197,14 @@ class Entry:
             self.doubtful.append(record)
         self._sent_ids.note(other, key)
         return True
+
+    def _note_tried(self, record: RoutedRecord, home: Home, key: str, *, sent_id: str = "") -> None:
+        index = self._shelf.get(home).index
+        for known in self._known.get(key, ()):
+            if (known.place, known.key, known.digest) == (index, key, record.digest):
+                stored = record._replace(observed_ns=known.observed_ns)
+                item = Item(index, key, b"", stored, self._position, sent_id=sent_id)
+                self.tried.append(item)
 
     def _check(self, record: RoutedRecord, home: Home) -> None:
         """Raises for a record that cannot be written."""

@@ -9,7 +9,7 @@ one under an id derived from it, and of these the one in the earliest partition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -21,9 +21,9 @@ from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import sent_key
 from app.logstore.elastic.known import Known, Question, SentIds
 from app.logstore.elastic.names import home_of_index
-from app.logstore.elastic.sending import SHARD_PATIENCE, Item
+from app.logstore.elastic.sending import REFUSALS, SHARD_PATIENCE, Item
 from app.logstore.elastic.shelf import Shelf
-from app.logstore.identity import derived_id
+from app.logstore.identity import derived_id, renamed
 from app.logstore.partitions import period_bounds
 
 _GONE = frozenset({200, 404})
@@ -41,6 +41,14 @@ class _Copies(NamedTuple):
     others: list[Known]
 
 
+class Removed(NamedTuple):
+    """The indices that have changed; and copies whose index lets none go, as what waits for it: to
+    be sent there once more, which finds them again."""
+
+    indices: set[str]
+    refused: list[Item]
+
+
 class LateRepetitions:
     """Used by one thread of a shipper."""
 
@@ -51,15 +59,15 @@ class LateRepetitions:
         self._stored: list[Item] = []
 
     def note(self, items: Iterable[Item]) -> None:
-        """These are in Elasticsearch now."""
+        """These are in Elasticsearch."""
         self._stored += [item for item in items if item.record.is_sent]
 
     def forget(self) -> None:
         """They will be appended again, and looked up then."""
         self._stored.clear()
 
-    def remove(self) -> set[str]:
-        """Removes what is stored twice; the indices that have changed."""
+    def remove(self) -> Removed:
+        """Removes what is stored twice."""
         stored, self._stored = self._stored, []
         elsewhere = self._elsewhere(stored)
         asked: list[tuple[_Copies, Question]] = []
@@ -81,10 +89,12 @@ class LateRepetitions:
             if known is not None:
                 copies.others.append(known)
                 twice[id(copies)] = copies
-        unwanted = {place for copies in twice.values() for place in self._unwanted(copies)}
-        if unwanted:
-            self._delete(sorted(unwanted))
-        return {index for index, _ in unwanted}
+        unwanted = {
+            (copy.place, copy.key): copy
+            for copies in twice.values()
+            for copy in self._unwanted(copies)
+        }
+        return self._delete(unwanted) if unwanted else Removed(set(), [])
 
     def _elsewhere(self, stored: Sequence[Item]) -> dict[_Place, list[str]]:
         """Where else the records may be, of what there is this moment."""
@@ -107,29 +117,46 @@ class LateRepetitions:
             return True
         return (one.retention_class, one.period) == (two.retention_class, two.period)
 
-    def _unwanted(self, copies: _Copies) -> list[tuple[str, str]]:
-        """The places of all copies but the one that stays."""
+    def _unwanted(self, copies: _Copies) -> list[Item]:
+        """All copies but the one that stays."""
         item, (base, _), found = copies
         own = self._rank(item.place, item.key, base)
         same = [one for one in found if one.digest == item.record.digest]
         repeated = [one for one in found if one.key == base] if item.record.first_wins else same
         if any(self._rank(one.place, one.key, base) < own for one in repeated):
-            return [(item.place, item.key)]
-        return [(one.place, one.key) for one in same]
+            return [item]
+        return [
+            item._replace(
+                place=one.place,
+                key=one.key,
+                record=item.record if one.key == item.key else renamed(item.record),
+                sent_id="" if one.key == base else item.sent_id or item.record.id,
+            )
+            for one in same
+        ]
 
     def _rank(self, index: str, key: str, base: str) -> tuple[bool, int, str]:
         """Orders copies; those in partitions of one time in some way, but always the same."""
         home = home_of_index(self._cluster.prefix, index)
         return key != base, (0 if home is None else period_bounds(home.period)[0]), index
 
-    def _delete(self, places: Sequence[tuple[str, str]]) -> None:
+    def _delete(self, unwanted: Mapping[tuple[str, str], Item]) -> Removed:
+        places = sorted(unwanted)
         lines = b"".join(
             orjson.dumps({"delete": {"_index": index, "_id": key}}) + b"\n" for index, key in places
         )
         answer = self._cluster.call_with_lines("/_bulk", lines, timeout=SHARD_PATIENCE)
-        if any(one["delete"]["status"] not in _GONE for one in answer["items"]):
-            raise Unavailable("a repetition could not be removed")
-        metrics.REPEATED_LATE.inc(len(places))
+        removed = Removed(set(), [])
+        for place, told in zip(places, answer["items"], strict=True):
+            outcome = told["delete"]
+            if outcome["status"] in _GONE:
+                removed.indices.add(place[0])
+                metrics.REPEATED_LATE.inc()
+            elif outcome.get("error", {}).get("type") in REFUSALS:
+                removed.refused.append(unwanted[place])
+            else:
+                raise Unavailable("a repetition could not be removed")
+        return removed
 
 
 def _place_of(item: Item) -> _Place:

@@ -86,6 +86,7 @@ class Outbox:
         """Takes records; sends what makes a whole batch."""
         self._doubtful += [(record, position) for record in entry.doubtful]
         self._touched |= entry.places
+        self._late.note(entry.tried)
         added_bytes = sum(map(len, map(_LINES, entry.items)))
         if self._waiting_bytes + added_bytes < self._size.bytes:
             self._waiting += entry.items
@@ -102,7 +103,10 @@ class Outbox:
         while self._doubtful:
             self._decide()
             self._settle_all()
-        self._touched |= self._late.remove()
+        removed = self._late.remove()
+        self._touched |= removed.indices
+        # As long as they cannot be removed, their entries come again.
+        self._lanes.add(removed.refused, time.monotonic())
 
     def refresh(self) -> None:
         """Makes everything that was stored visible."""
@@ -153,6 +157,7 @@ class Outbox:
             entry = Entry(self._shelf, self._sent_ids, position)
             entry.take([record])
             self._touched |= entry.places
+            self._late.note(entry.tried)
             for item in entry.items:
                 self._put(item)
             for again in entry.doubtful:

@@ -28,7 +28,7 @@ _WANTED = (
     ",items.create.error.caused_by.reason"
 )
 # What Elasticsearch says when one index takes no records, and what we say.
-_REFUSALS = {
+REFUSALS = {
     "cluster_block_exception": "a block is on it: an operator's, or that of a full disk",
     "unavailable_shards_exception": "its shard is on no node",
     "index_closed_exception": "it is closed",
@@ -188,7 +188,7 @@ def _fate(outcome: dict[str, Any]) -> Fate:
         return Fate.STORED
     if status == 409:
         return Fate.THERE
-    if kind in _REFUSALS:
+    if kind in REFUSALS:
         return Fate.REFUSED
     if kind == "index_not_found_exception":
         return Fate.GONE
@@ -201,7 +201,7 @@ def _detail(outcome: dict[str, Any]) -> str:
     error = outcome.get("error", {})
     told = (error.get("reason"), error.get("caused_by", {}).get("reason"))
     said = ": ".join(str(one)[:_MAX_REASON] for one in told if one)
-    return _REFUSALS.get(error.get("type", ""), said)
+    return REFUSALS.get(error.get("type", ""), said)
 
 
 def _merge(sent: Sent, again: Sent) -> None:
