@@ -134,11 +134,13 @@ class Shipper:
         after = self._journal.state().shipped_number
         # What a commit held back before has been let go of with whatever failed since.
         self._held = None
-        self._committed = self._trimmed = after
+        self._committed, self._trimmed = after, 0
+        # A kill may have cut the last trim short.
+        self._trim(after)
         prefetch = Prefetch(self._journal, self._decisions, after=after)
         try:
             while not stop.is_asked:
-                taken = self._take(prefetch)
+                taken = prefetch.take(timeout_seconds=NAP_SECONDS)
                 self._writer.expect([one.made.records for one in taken])
                 for prepared in taken:
                     self._append(prepared, stop)
@@ -146,19 +148,15 @@ class Shipper:
                     with prefetch.running_ahead():
                         self._commit()
                 self._look_after()
-        finally:
-            prefetch.close()
-        if self._has_work():
-            self._commit()
-
-    def _take(self, prefetch: Prefetch) -> list[Prepared]:
-        try:
-            return prefetch.take(timeout_seconds=NAP_SECONDS)
         except ElkError:
             # Reading begins again behind the last trim: what is appended must not come twice.
             if self._waiting.entries:
                 self._commit()
             raise
+        finally:
+            prefetch.close()
+        if self._has_work():
+            self._commit()
 
     def _has_work(self) -> bool:
         """Whether a commit would do something: also try again what was held back."""
@@ -174,8 +172,8 @@ class Shipper:
             again = self._append_refused(prepared, refused)
             if again.rejected:
                 # Not even its text can be stored: the whole entry stays beside the journal.
+                self._set_aside_patiently(prepared.number, again.rejected[0].detail, stop)
                 metrics.ENTRIES_SET_ASIDE.inc()
-                self._journal.set_aside(prepared.number, again.rejected[0].detail)
         self._fault("ship:after_append")
         self._waiting.add(prepared, self._clock.now_ns())
         org_id = prepared.batch.org_id
@@ -212,6 +210,19 @@ class Shipper:
         except Unavailable:
             self._waiting = _Waiting()
             raise
+
+    def _set_aside_patiently(self, number: int, reason: str, stop: Stop) -> None:
+        """Tries as often as the journal says that it cannot now: the other half of the entry is
+        appended, and appended again it would count as stored whole."""
+        while True:
+            try:
+                self._journal.set_aside(number, reason)
+            except Unavailable as error:
+                self._failed(error, "set_aside", stop)
+                if stop.is_asked:
+                    raise
+            else:
+                return
 
     def _is_commit_due(self, *, is_idle: bool) -> bool:
         pace = self._pace

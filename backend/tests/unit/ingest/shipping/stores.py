@@ -128,6 +128,26 @@ class PickyStore(MemoryStore):
         return AppendReport(report.stored, report.repeated, rejected)
 
 
+class StrictStore(MemoryStore):
+    """Never takes what has this in its message, in quarantine neither."""
+
+    def __init__(self, unwanted: str) -> None:
+        super().__init__()
+        self._unwanted = unwanted
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        rejected = tuple(
+            Rejected(index, "too_odd", "nobody wants it")
+            for index, record in enumerate(records)
+            if self._unwanted in record.message
+        )
+        bad = {one.index for one in rejected}
+        good = [record for index, record in enumerate(records) if index not in bad]
+        report = super().append(good, position=position)
+        return AppendReport(report.stored, report.repeated, rejected)
+
+
 class ForgetfulStore(PickyStore):
     """Unavailable for the first quarantine entries, and what waited for a commit is gone then."""
 

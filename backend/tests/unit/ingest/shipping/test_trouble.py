@@ -3,6 +3,9 @@ same."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from app.core.errors import Unavailable
@@ -10,7 +13,7 @@ from app.core.ids import OrgId
 from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.shipper import Pace, Parts, Shipper, Stop
-from app.journal.journal import Journal
+from app.journal.journal import TRIM_AT_ONCE, Journal
 from app.journal.status import read_status
 from app.logstore.memory.store import MemoryStore
 from tests.shipping import is_shipped, shipping, until
@@ -23,6 +26,7 @@ from tests.unit.ingest.shipping.entries import (
     messages,
     state_of,
 )
+from tests.unit.ingest.shipping.journals import FlakyJournal, KilledError, TornJournal
 from tests.unit.ingest.shipping.stores import (
     CountingStore,
     DatedStore,
@@ -30,6 +34,7 @@ from tests.unit.ingest.shipping.stores import (
     FlakyStore,
     ForgetfulStore,
     HoldingStore,
+    StrictStore,
 )
 
 
@@ -45,6 +50,57 @@ class DownFor:
         if self.is_down and org_id == self._org_id:
             raise Unavailable("no directory")
         return StreamTarget("default", self.retention_class)
+
+
+@pytest.fixture
+def flaky(tmp_path: Path) -> Iterator[FlakyJournal]:
+    opened = FlakyJournal(tmp_path / "journal", max_bytes=64 << 20)
+    yield opened
+    opened.close()
+
+
+def test_a_journal_that_fails_before_a_commit_has_nothing_stored_twice(
+    flaky: FlakyJournal,
+) -> None:
+    store = MemoryStore()
+    behind = Pace(commit_seconds=0.001, behind_factor=1_000_000_000, status_seconds=1_000_000)
+    flaky.append([batch(b'{"message":"first"}')])
+    with shipping(Parts(flaky, store, DefaultStreams()), behind):
+        until(lambda: is_shipped(flaky))
+        flaky.states_failing = 1
+        flaky.append([batch(b'{"message":"second"}')])
+        until(lambda: flaky.states_failing == 0)
+        until(lambda: is_shipped(flaky))
+    assert "no state" in last_error_of(flaky)
+    assert sorted(messages(store)) == ["first", "second"]
+
+
+def test_what_nobody_can_store_waits_for_its_place_beside_the_journal(
+    flaky: FlakyJournal,
+) -> None:
+    store = StrictStore("odd")
+    flaky.set_asides_failing = 2
+    flaky.append([batch(b'{"message":"good"}'), batch(b'{"message":"fine"}', b'{"message":"odd"}')])
+    with shipping(Parts(flaky, store, DefaultStreams()), QUICK):
+        until(lambda: is_shipped(flaky))
+    assert "no room beside" in last_error_of(flaky)
+    assert sorted(messages(store)) == ["fine", "good"]
+    assert (flaky.state().entries, flaky.damaged_numbers()) == (0, [2])
+
+
+def test_a_trim_that_was_cut_short_is_finished_by_the_next_shipper(tmp_path: Path) -> None:
+    torn = TornJournal(tmp_path, max_bytes=64 << 20)
+    last = torn.append([batch(b"{}")] * (TRIM_AT_ONCE + 1))
+    with pytest.raises(KilledError):
+        torn.trim(last)
+    torn.close()
+    journal = Journal(tmp_path, max_bytes=64 << 20)
+    assert (journal.state().shipped_number, journal.state().entries) == (last, 1)
+    store = MemoryStore()
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        until(lambda: journal.state().entries == 0)
+    assert messages(store) == []
+    journal.close()
 
 
 def test_an_entry_whose_refused_half_has_to_wait_is_shipped_whole_again(journal: Journal) -> None:
