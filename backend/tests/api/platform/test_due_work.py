@@ -175,6 +175,28 @@ def test_a_job_is_done_when_it_is_due_however_often_somebody_asks() -> None:
     assert oldest_due(PERIODIC) == at(5 * 3_600)
 
 
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_a_job_that_was_done_by_a_clock_far_ahead_is_done_again_by_the_right_one(
+    *, is_finished: bool
+) -> None:
+    year = 365 * 24 * 3_600
+    done: list[datetime] = []
+
+    def ask(seconds: float) -> bool:
+        return run_if_due(JOB, lambda claimed: done.append(claimed.due_at), now=lambda: at(seconds))
+
+    assert ask(0)
+    if is_finished:
+        assert ask(year)
+    else:
+        # Killed in the middle.
+        assert claim_one(PERIODIC, JOB.name, now=at(year), lease=LEASE) is not None
+    assert ask(3_600)
+    assert not ask(3_601)
+    assert ask(2 * 3_600)
+    assert oldest_due(PERIODIC) == at(3 * 3_600)
+
+
 def test_a_job_that_fails_says_so_and_is_tried_again() -> None:
     def fail(_claimed: Claim) -> None:
         raise RuntimeError("no luck")
