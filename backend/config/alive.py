@@ -35,7 +35,8 @@ def why_not(journal_dir: Path, now_ns: int) -> str:
         return "has not run yet"
     if status.state == "stopped":
         return "has stopped"
-    silent_seconds = (now_ns - status.updated_ns) / _NS_PER_SECOND
+    # A time ahead is of before the clock was set back.
+    silent_seconds = abs(now_ns - status.updated_ns) / _NS_PER_SECOND
     if silent_seconds > SILENT_SECONDS:
         return f"says nothing for {silent_seconds:.0f} s"
     return ""

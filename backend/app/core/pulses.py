@@ -39,13 +39,14 @@ def note_pulse(pulse: Pulse) -> None:
 
 
 def silent_seconds() -> Mapping[Pulse, float]:
-    """For how long nothing was heard of each; who was never heard is missing."""
+    """For how long nothing was heard of each; who was never heard is missing. A clock that was set
+    back makes nobody live: a time ahead counts like one as long ago, until it is noted again."""
     if connections.is_on():
         return _of_redis()
     now_ns = SYSTEM_CLOCK.now_ns()
     noted = {pulse: _read(_path_of(pulse)) for pulse in Pulse}
     return {
-        pulse: max(0, now_ns - then_ns) / _NS_PER_SECOND
+        pulse: abs(now_ns - then_ns) / _NS_PER_SECOND
         for pulse, then_ns in noted.items()
         if then_ns is not None
     }
@@ -63,7 +64,7 @@ def _of_redis() -> Mapping[Pulse, float]:
         then = noted.get(pulse.value.encode())
         if then is not None:
             whole, _, rest = then.partition(b".")
-            found[pulse] = max(0.0, now - int(whole) - int(rest) / _US_PER_SECOND)
+            found[pulse] = abs(now - int(whole) - int(rest) / _US_PER_SECOND)
     return found
 
 

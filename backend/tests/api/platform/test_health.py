@@ -192,6 +192,9 @@ def test_a_shipper_that_does_not_run_is_noticed(journal_dir: Path) -> None:
     assert check_shipper().status is Status.DOWN
     shipper_says(journal_dir, "running", seconds_ago=60)
     assert check_shipper().status is Status.DOWN
+    # It said so before the clock was set back.
+    shipper_says(journal_dir, "running", seconds_ago=-3_600)
+    assert check_shipper().status is Status.DOWN
 
 
 def test_what_a_shipper_holds_back_is_said(journal_dir: Path) -> None:

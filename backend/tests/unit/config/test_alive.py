@@ -48,6 +48,9 @@ def test_a_shipper_that_is_not_there_or_silent_does_not(tmp_path: Path) -> None:
     probed.append(probe(tmp_path))
     write(tmp_path, "running", seconds_ago=300)
     probed.append(probe(tmp_path))
-    assert [one.returncode for one in probed] == [1, 1, 1]
-    words = ("has not run yet", "has stopped", "says nothing for 300 s")
+    # It said so before the clock was set back.
+    write(tmp_path, "running", seconds_ago=-3_600)
+    probed.append(probe(tmp_path))
+    assert [one.returncode for one in probed] == [1, 1, 1, 1]
+    words = ("has not run yet", "has stopped", "says nothing for 300 s", "says nothing for 3")
     assert all(word in one.stderr for word, one in zip(words, probed, strict=True))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
+from app.core import redis as connections
 from app.core.errors import Unavailable
 from app.core.pulses import Pulse, note_pulse, silent_seconds
 from config.worker_steps import note
@@ -57,3 +59,18 @@ def test_while_redis_is_away_nobody_is_heard_and_whoever_notes_lives_on(
     own_redis.start()
     note(Pulse.WORKER)
     assert set(silent_seconds()) == {Pulse.WORKER}
+
+
+@pytest.mark.usefixtures("_place")
+def test_a_clock_that_was_set_back_does_not_make_the_dead_live(
+    settings: Settings, tmp_path: Path
+) -> None:
+    ahead_s = int(time.time()) + 3_600
+    if settings.REDIS is None:
+        note_pulse(Pulse.BEAT)
+        (tmp_path / "run" / "pulse-beat").write_text(f"{ahead_s * 1_000_000_000}")
+    else:
+        connections.client().hset(connections.key_of("pulse"), "beat", f"{ahead_s}.5")
+    assert 3_500 < silent_seconds()[Pulse.BEAT] < 3_700
+    note_pulse(Pulse.BEAT)
+    assert silent_seconds()[Pulse.BEAT] < 10
