@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
+from django.db.models import Q
 
 from app.core.db import run_atomic
 from app.core.errors import Unauthenticated
@@ -121,7 +122,8 @@ def _add_token(user_id: UUID, session: UUID, now: datetime) -> IssuedRefresh:
 
 def _make_room(user_id: UUID, now: datetime) -> None:
     own = RefreshToken.objects.filter(user_id=user_id)
-    own.filter(expires_at__lte=now).delete()
+    # One that is not there is no good either.
+    own.filter(Q(expires_at__lte=now) | Q(is_revoked=True)).delete()
     live = own.filter(is_revoked=False).order_by("-id")
     oldest = list(live.values_list("family", flat=True)[MAX_SESSIONS - 1 :])
     own.filter(family__in=oldest).delete()

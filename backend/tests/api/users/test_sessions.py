@@ -244,3 +244,16 @@ def test_a_session_that_goes_on_for_long_does_not_grow(alice: Person, anonymous:
     reused = anonymous.post(REFRESH, {"refresh": alice.tokens.refresh})
     assert reused.status_code == 401
     assert anonymous.post(REFRESH, {"refresh": refresh}).status_code == 401
+
+
+def test_sessions_that_were_ended_leave_nothing_that_grows(
+    alice: Person, anonymous: APIClient
+) -> None:
+    for _ in range(5):
+        pair = anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD}).json()
+        anonymous.post(REFRESH, {"refresh": pair["refresh"]})
+        assert anonymous.post(LOGOUT, {"refresh": pair["refresh"]}).status_code == 204
+        assert anonymous.post(REFRESH, {"refresh": pair["refresh"]}).status_code == 401
+    anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD})
+    # The one that Alice had and the new one.
+    assert RefreshToken.objects.filter(user_id=alice.user_id).count() == 2
