@@ -106,17 +106,16 @@ def update_profile(user_id: UUID, *, changes: Mapping[str, str]) -> Profile:
     username = changes.get("username", before.username)
     email = changes.get("email", before.email).lower()
     _check_identity(username=username, email=email, but=user_id)
-    columns = {
-        "username": username,
-        "login_name": username.lower(),
-        "email": email,
-        "first_name": changes.get("first_name", before.first_name),
-        "last_name": changes.get("last_name", before.last_name),
-    }
+    shown = [name for name in ("username", "email", "first_name", "last_name") if name in changes]
+    # Of what was not sent somebody else may just have changed something.
+    columns = {name: changes[name] for name in shown}
+    if "username" in changes:
+        columns["login_name"] = username.lower()
+    if "email" in changes:
+        columns["email"] = email
 
     def work() -> None:
         User.objects.filter(pk=user_id).update(**columns)
-        shown = ("username", "email", "first_name", "last_name")
         _record_of_person(
             user_id,
             action="profile_changed",
@@ -124,6 +123,8 @@ def update_profile(user_id: UUID, *, changes: Mapping[str, str]) -> Profile:
             after={name: columns[name] for name in shown},
         )
 
+    if not columns:
+        return before
     try:
         run_atomic(work)
     except IntegrityError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -15,6 +16,7 @@ from app.core.ids import OrgId
 from app.core.pagination import ListRequest
 from app.core.scope import Permission, system_scope
 from app.streams.selectors import stream_target
+from app.users import services
 from app.users.first_admin import ensure_first_admin
 from app.users.selectors import find_api_key
 from app.users.services import Registration, register
@@ -168,6 +170,24 @@ def test_a_profile_can_be_changed(alice: Person, method: str) -> None:
     assert newest.action == "profile_changed"
     assert newest.before is not None
     assert newest.before["email"] == "alice@example.com"
+
+
+def test_two_changes_of_a_profile_at_once_both_hold(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = services._check_identity
+    others = [{"last_name": "Liddell"}, {"email": "new@example.com"}, {"username": "alicia"}]
+
+    def checked(**facts: Any) -> None:
+        check(**facts)
+        if others:
+            services.update_profile(alice.user_id, changes=others.pop())
+
+    monkeypatch.setattr(services, "_check_identity", checked)
+    assert alice.client.patch(PROFILE, {"first_name": "Alice"}).status_code == 200
+    body = alice.client.get(PROFILE).json()
+    assert (body["username"], body["email"]) == ("alicia", "new@example.com")
+    assert (body["first_name"], body["last_name"]) == ("Alice", "Liddell")
 
 
 def test_a_profile_cannot_take_somebody_elses_name(alice: Person, charlie: Person) -> None:
