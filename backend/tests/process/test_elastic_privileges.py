@@ -18,6 +18,7 @@ from app.logstore.elastic.upkeep import keep_up
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.types import (
     NS_PER_DAY,
+    QUARANTINE_STREAM,
     AggregatePlan,
     Function,
     Metric,
@@ -33,6 +34,16 @@ from tests.process.running import BACKEND
 pytestmark = pytest.mark.elastic
 PASSWORD = "correct horse battery staple"
 OPERATIONS = BACKEND.parent / "docs" / "operations.md"
+# Somebody of whom one partition was forgotten.
+NARROW = "narrow"
+NARROW_ROLE = {
+    "cluster": ["monitor", "manage_index_templates"],
+    "indices": [
+        {"names": [f"{NARROW}-30d-*", f"{NARROW}-14d-*"], "privileges": ["write"]},
+        {"names": [f"{NARROW}-positions"], "privileges": ["write"]},
+        {"names": [f"{NARROW}-*"], "privileges": ["manage", "read"]},
+    ],
+}
 COUNT = AggregatePlan(Everything(), ALWAYS, (), (Metric(Function.COUNT, "n"),))
 
 
@@ -56,9 +67,9 @@ def server() -> Iterator[ElasticsearchServer]:
     names = ("elkv_shipper", "elkv_search")
     node = ElasticsearchServer(
         files={
-            "roles.yml": "".join(map(_role, names)),
-            "users": "".join(f"{name}:{_hashed(PASSWORD)}\n" for name in names),
-            "users_roles": "".join(f"{name}:{name}\n" for name in names),
+            "roles.yml": "".join([*map(_role, names), f"{NARROW}: {json.dumps(NARROW_ROLE)}\n"]),
+            "users": "".join(f"{name}:{_hashed(PASSWORD)}\n" for name in (*names, NARROW)),
+            "users_roles": "".join(f"{name}:{name}\n" for name in (*names, NARROW)),
         },
         xpack__security__enabled="true",
         xpack__security__autoconfiguration__enabled="false",
@@ -69,9 +80,11 @@ def server() -> Iterator[ElasticsearchServer]:
     node.close()
 
 
-def _location(server: ElasticsearchServer, name: str, password: str = PASSWORD) -> Path:
+def _location(
+    server: ElasticsearchServer, name: str, password: str = PASSWORD, *, prefix: str = "elkv"
+) -> Path:
     address = server.url.replace("http://", f"http://{name}:{password.replace(' ', '%20')}@")
-    return Path(f"{address}#elkv")
+    return Path(f"{address}#{prefix}")
 
 
 def test_the_roles_of_the_documentation_are_enough(server: ElasticsearchServer) -> None:
@@ -113,6 +126,25 @@ def test_who_may_only_search_changes_nothing(server: ElasticsearchServer) -> Non
     writer = ElasticWriter(_location(server, "elkv_search"))
     with pytest.raises(Unavailable, match="forbids us that"):
         writer.append([a_record()], position=Position("j", 1))
+    writer.close()
+
+
+def test_what_we_may_not_write_to_one_partition_waits_and_is_not_quarantined(
+    server: ElasticsearchServer,
+) -> None:
+    location = _location(server, NARROW, prefix=NARROW)
+    writer = ElasticWriter(location, holds_back=True)
+    records = [a_record("free"), a_record("forbidden", retention_class=3)]
+    writer.append(records, position=Position("j", 1))
+    assert writer.commit() == Position("j", 1)
+    health = writer.health()
+    assert health.broken == ("3d-pool0/2026-11-20",)
+    assert "our user may not write to it" in (health.detail or "")
+    reader = ElasticReader(location)
+    for stream, messages in ((None, ["free"]), (QUARANTINE_STREAM, [])):
+        page = reader.search(ALICE, SearchPlan(Everything(), ALWAYS, stream=stream))
+        assert [record.message for record in page.records] == messages
+    reader.close()
     writer.close()
 
 

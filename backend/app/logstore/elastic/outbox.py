@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 
@@ -247,17 +247,14 @@ class Outbox:
             metrics.REQUESTS.labels("busy" if sent.is_all_busy else "answered").inc()
             if sent.is_all_busy:
                 raise Unavailable("the log store is busy or cannot be reached")
-            self._hold([*sent.those(Fate.REFUSED), *sent.those(Fate.BUSY)], sent)
+            now = time.monotonic()
+            for item, why in sent.told(Fate.REFUSED, Fate.BUSY):
+                self._lanes.add([item], now, reason=why)
             again = self._prepared(self._changed(sent))
             if not again:
                 return
             sent = self._send(again)
         raise Unavailable("records came back too often")
-
-    def _hold(self, items: Iterable[Item], sent: Sent) -> None:
-        now = time.monotonic()
-        for item in items:
-            self._lanes.add([item], now, reason=sent.detail_of(item))
 
     def _changed(self, sent: Sent) -> list[Item]:
         """What is sent again: renamed, into an index made anew, or as an entry of quarantine."""
@@ -266,8 +263,7 @@ class Outbox:
         for index in {item.place for item in gone}:
             self._shelf.forget(index)
         changed += gone
-        for item in sent.those(Fate.REJECTED):
-            detail = sent.detail_of(item)
+        for item, detail in sent.told(Fate.REJECTED):
             if item.form is Form.CUT:
                 # Not about the record any more: its quarantine takes nothing.
                 self._lanes.add([item], time.monotonic(), reason=detail)

@@ -32,6 +32,7 @@ REFUSALS = {
     "cluster_block_exception": "a block is on it: an operator's, or that of a full disk",
     "unavailable_shards_exception": "its shard is on no node",
     "index_closed_exception": "it is closed",
+    "security_exception": "our user may not write to it",
 }
 _MAX_REASON = 400
 # An index of which a part is on no node is waited for so long within a request.
@@ -97,10 +98,13 @@ class Sent:
             return list(self.items)
         return [item for item, one in zip(self.items, self.fates, strict=True) if one is fate]
 
-    def detail_of(self, item: Item) -> str:
-        """Why this one of the items is not stored."""
-        place = next(place for place, one in enumerate(self.items) if one is item)
-        return self.details.get(place, "")
+    def told(self, *fates: Fate) -> list[tuple[Item, str]]:
+        """The items of these fates, and why each is not stored."""
+        return [
+            (item, self.details.get(place, ""))
+            for place, (item, one) in enumerate(zip(self.items, self.fates, strict=True))
+            if one in fates
+        ]
 
 
 _WITH_DETAIL = frozenset({Fate.REJECTED, Fate.REFUSED, Fate.BUSY})

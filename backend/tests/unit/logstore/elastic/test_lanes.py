@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.logstore.elastic.lanes import Lanes
 from app.logstore.elastic.sending import MAX_BYTES as LARGEST_BATCH
-from app.logstore.elastic.sending import MIN_BYTES, BatchSize, Item
+from app.logstore.elastic.sending import MIN_BYTES, BatchSize, Fate, Item, Sent
 from app.logstore.types import Position
 from tests.conformance.records import a_record
 
@@ -77,6 +77,18 @@ def test_every_lane_keeps_a_record_to_be_tried_with() -> None:
     ]
     assert [item.position.number for item in lanes.opened("b")] == [2]
     assert lanes.first("j") == Position("j", 1)
+
+
+def test_what_came_back_is_told_with_its_reason() -> None:
+    items = [_item("a", number) for number in range(5)]
+    fates = [Fate.REFUSED, Fate.STORED, Fate.BUSY, Fate.REJECTED, Fate.REFUSED]
+    sent = Sent(items, fates, {0: "closed", 2: "full", 3: "odd"})
+    assert sent.told(Fate.REFUSED, Fate.BUSY) == [
+        (items[0], "closed"),
+        (items[2], "full"),
+        (items[4], ""),
+    ]
+    assert sent.told(Fate.REJECTED) == [(items[3], "odd")]
 
 
 def test_batches_shrink_when_it_is_slow_and_grow_when_it_is_not() -> None:
