@@ -210,6 +210,9 @@ class StoreThrough:
                 request.entries.append(_Entry(batch, normalise(batch, target)))
         except ElkError as error:
             request.error = error
+        except Exception as error:  # whoever waits beside it need not suffer
+            log.exception("store_through_failed")
+            request.error = error
 
     def _store_refused(self, entries: Sequence[tuple[_Request, _Entry]]) -> None:
         """What the store can never take as it is goes to quarantine."""
@@ -250,6 +253,9 @@ class StoreThrough:
         except ElkError as error:
             metrics.RETRIES.labels("maintain").inc()
             log.warning("store_maintain_failed", error=str(error))
+        except Exception:  # the thread outlives any failure
+            metrics.RETRIES.labels("maintain").inc()
+            log.exception("store_maintain_failed")
 
 
 def _as_told(error: Exception) -> ElkError:

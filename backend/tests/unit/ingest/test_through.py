@@ -33,6 +33,7 @@ class Gate:
     is_open: threading.Event = field(default_factory=threading.Event)
     is_refusing: bool = False
     is_broken: bool = False
+    is_unkempt: bool = False
     groups: list[int] = field(default_factory=list)
     maintained: list[int] = field(default_factory=list)
     is_closed: bool = False
@@ -48,6 +49,8 @@ class Gate:
 
     def maintain(self, now_ns: int) -> None:
         self.maintained.append(now_ns)
+        if self.is_unkempt:
+            raise ZeroDivisionError
 
     def health(self) -> StoreHealth:
         return self.behind.health()
@@ -77,7 +80,7 @@ def keeper(gate: Gate) -> Iterator[StoreThrough]:
     assert gate.is_closed
 
 
-def payload(*lines: bytes) -> bytes:
+def payload(*lines: bytes, stream: str = "") -> bytes:
     return encode(
         Batch(
             org_id=ACME,
@@ -85,6 +88,7 @@ def payload(*lines: bytes) -> bytes:
             first_id=uuid7_run(NOON_NS // 1_000_000),
             protocol="ndjson",
             lines=list(lines),
+            stream=stream,
         )
     )
 
@@ -172,6 +176,46 @@ def test_a_bug_is_told_to_its_callers_and_the_next_ones_are_served(
     gate.is_broken = False
     keeper.keep([payload(b'{"message":"b"}')])
     assert messages(store) == ["b"]
+
+
+def test_a_bug_with_one_request_fails_none_that_waits_beside_it(
+    gate: Gate, store: MemoryStore
+) -> None:
+    def directory(_org: object, stream: str) -> StreamTarget:
+        if stream == "odd":
+            raise ZeroDivisionError
+        return StreamTarget("default", 30)
+
+    keeper = StoreThrough(gate, directory)
+    gate.is_open.clear()
+
+    async def send() -> list[int | BaseException]:
+        tasks = []
+        for stream in ("", "odd", ""):
+            tasks.append(asyncio.create_task(keeper.append([payload(b"{}", stream=stream)])))
+            await asyncio.sleep(0.05)
+        gate.is_open.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, odd, last = asyncio.run(send())
+    keeper.close()
+    assert (first, last) == (1, 1)
+    assert isinstance(odd, Broken)
+    assert len(messages(store)) == 2
+
+
+def test_a_bug_in_looking_after_the_store_keeps_nobody_from_being_served(
+    gate: Gate, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(through, "MAINTAIN_SECONDS", 0.0)
+    monkeypatch.setattr(through, "ANSWER_SECONDS", 5.0)
+    gate.is_unkempt = True
+    keeper = StoreThrough(gate, DefaultStreams(), maintains=True)
+    for message in (b"a", b"b"):
+        keeper.keep([payload(b'{"message":"%b"}' % message)])
+    keeper.close()
+    assert messages(store) == ["a", "b"]
+    assert gate.maintained
 
 
 def test_too_much_at_once_is_refused_before_it_is_taken(
