@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
+import structlog
+
 from app.core.clock import Clock
-from app.core.errors import ElkError, Full, OverLimit
+from app.core.errors import ElkError, Full, OverLimit, Unavailable
 from app.core.ids import OrgId, uuid7_run
 from app.ingest.admission import BodyMemory, BodyShare, Limits, read_body
 from app.ingest.decode import decode, split_encodings
@@ -21,6 +23,8 @@ from app.ingest.quotas import Quotas
 from app.ingest.requests import Headers
 from app.ingest.responses import Receive
 from app.journal.batch import Batch, encode
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -160,12 +164,19 @@ class Intake:
             ) from full
 
     async def wait_until_indexed(self, number: int) -> bool:
-        """Whether everything up to a journal entry can be found; waits for it, but not for ever."""
+        """Whether everything up to a journal entry can be found; waits for it, but not for ever.
+
+        Never raises: what is asked about is kept, and its sender must not send it again.
+        """
         deadline = self.clock.monotonic() + self.limits.indexed_seconds
-        while self._shipped_number() < number:
-            if self.clock.monotonic() >= deadline:
-                return False
-            await asyncio.sleep(INDEXED_POLL_SECONDS)
+        try:
+            while self._shipped_number() < number:
+                if self.clock.monotonic() >= deadline:
+                    return False
+                await asyncio.sleep(INDEXED_POLL_SECONDS)
+        except Unavailable as error:
+            log.warning("shipped_number_unknown", error=str(error))
+            return False
         return True
 
     async def _run(self, work: Callable[[], T], *, size: int, inline: int = INLINE_BYTES) -> T:

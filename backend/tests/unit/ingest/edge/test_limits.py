@@ -181,6 +181,28 @@ def test_waiting_until_indexed_ends_after_its_time(tmp_path: Path) -> None:
         assert edge.lines() == [b"{}"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (f"{PATH}?wait_for=indexed", b"{}", 202),
+        ("/x/_bulk?refresh=wait_for", b'{"create":{}}\n{}\n', 200),
+    ],
+)
+def test_what_is_kept_is_not_refused_because_nobody_can_tell_when_it_is_indexed(
+    tmp_path: Path, path: str, body: bytes, status: int
+) -> None:
+    limits = Limits(indexed_seconds=60)
+    with served(tmp_path, limits=limits) as edge, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(edge.post, path, content=body, headers=KEY, timeout=30)
+        while not edge.lines():
+            time.sleep(0.01)
+        edge.journal.close()
+        answer = waiting.result()
+
+        assert answer.status_code == status
+        assert answer.json().get("indexed", False) is False
+
+
 def test_who_waits_until_indexed_holds_no_memory(tmp_path: Path) -> None:
     limits = Limits(held_bytes=100, indexed_seconds=5)
     body = b"{}\n" * 30
