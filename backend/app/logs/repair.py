@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.core.errors import Invalid, TooLarge
 MAX_LINE_BYTES = 1024**2
 MAX_ID_BYTES = 512
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NEWLINES = str.maketrans("\n\r", "  ")
 # Numbers that JSON libraries refuse are kept as their text at intake: here they only have to pass.
 _LENIENT = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
@@ -61,6 +63,8 @@ def _own_id(value: dict[str, Any]) -> str | None:
     sent = value.get("id")
     if isinstance(sent, int) and not isinstance(sent, bool):
         sent = str(sent)
-    if isinstance(sent, str) and 1 <= len(sent.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES:
-        return sent
-    return None
+    if not isinstance(sent, str):
+        return None
+    # As intake reads it.
+    sent = _SURROGATE.sub("\ufffd", sent)
+    return sent if 1 <= len(sent.encode()) <= MAX_ID_BYTES else None

@@ -208,6 +208,17 @@ def test_the_senders_own_id_stays_the_records(
     assert [hit["id"] for hit in hits(alice)] == [mark["record_id"]] == ["own"]
 
 
+def test_an_id_with_half_a_surrogate_pair_is_the_one_that_the_record_gets(
+    alice: Person, shelf: Shelf, journal: Journal
+) -> None:
+    entry_id = quarantine(journal, shelf, alice.org_id)
+    answer = replay(alice, entry_id, r'{"id": "\ud800own", "message": "m"}')
+    assert answer.status_code == 202
+    ship(journal, shelf, journal.state().last_number)
+    ids = [hit["id"] for hit in hits(alice)]
+    assert ids == [answer.json()["replayed"]["record_id"]] == ["\ufffdown"]
+
+
 def test_of_a_bulk_request_the_actions_id_stays_the_records(
     alice: Person, shelf: Shelf, journal: Journal
 ) -> None:
