@@ -37,6 +37,14 @@ class _Used:
     amount: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Flown:
+    """When all is paid, and when that was worked out."""
+
+    paid_us: int
+    at_us: int
+
+
 class MemoryLimiter:
     """A `Limiter` for one process; nothing of it outlives that."""
 
@@ -45,11 +53,11 @@ class MemoryLimiter:
         self._most_subjects = most_subjects
         self._lock = threading.Lock()
         # Times at which the last ones passed; when all is paid; what was used.
-        self._states: OrderedDict[_Key, deque[int] | int | _Used] = OrderedDict()
+        self._states: OrderedDict[_Key, deque[int] | _Flown | _Used] = OrderedDict()
 
     def take(self, *charges: Charge) -> Refusal | None:
-        now_us = self._clock.now_ns() // _NS_PER_US
         with self._lock:
+            now_us = self._set_right(charges)
             for charge in charges:
                 wait_us = self._wait_us(charge, now_us)
                 if wait_us > 0:
@@ -59,8 +67,8 @@ class MemoryLimiter:
         return None
 
     def give_back(self, *charges: Charge) -> None:
-        now_us = self._clock.now_ns() // _NS_PER_US
         with self._lock:
+            now_us = self._set_right(charges)
             for charge in charges:
                 if not isinstance(charge.limit, Rate):
                     self._apply(charge, -charge.amount, now_us)
@@ -68,6 +76,20 @@ class MemoryLimiter:
     def forget(self, limit: Limit, subject: str) -> None:
         with self._lock:
             self._states.pop((limit.name, subject), None)
+
+    def _set_right(self, charges: tuple[Charge, ...]) -> int:
+        """The time. A clock that was set back takes what is known along, so that it shuts nobody
+        out until it is where it was."""
+        now_us = self._clock.now_ns() // _NS_PER_US
+        for charge in charges:
+            key = (charge.limit.name, charge.subject)
+            match self._states.get(key):
+                case deque() as times if times and times[-1] > now_us:
+                    ahead_us = times[-1] - now_us
+                    self._states[key] = deque((one - ahead_us for one in times), times.maxlen)
+                case _Flown(paid_us, at_us) if at_us > now_us:
+                    self._states[key] = _Flown(paid_us - (at_us - now_us), now_us)
+        return now_us
 
     def _wait_us(self, charge: Charge, now_us: int) -> int:
         state = self._states.get((charge.limit.name, charge.subject))
@@ -78,7 +100,7 @@ class MemoryLimiter:
                 return wait_of_rate(oldest_us, int(seconds * US_PER_SECOND), now_us)
             case Flow() as flow:
                 burst_us, cost_us = cost_of_flow(flow, charge.amount)
-                paid_us = state if isinstance(state, int) else 0
+                paid_us = state.paid_us if isinstance(state, _Flown) else 0
                 return wait_of_flow(paid_us, burst_us, cost_us, now_us)
             case Allowance(most=most, seconds=seconds):
                 period_us = seconds * US_PER_SECOND
@@ -99,8 +121,9 @@ class MemoryLimiter:
                 self._states[key] = times
             case Flow() as flow:
                 cost_us = cost_of_flow(flow, abs(amount))[1]
-                paid_us = max(state if isinstance(state, int) else 0, now_us)
-                self._states[key] = paid_us + cost_us if amount > 0 else paid_us - cost_us
+                paid_us = max(state.paid_us if isinstance(state, _Flown) else 0, now_us)
+                paid_us += cost_us if amount > 0 else -cost_us
+                self._states[key] = _Flown(paid_us, now_us)
             case Allowance(seconds=seconds):
                 period = now_us // (seconds * US_PER_SECOND)
                 used = state if isinstance(state, _Used) else _Used()

@@ -20,7 +20,8 @@ from app.core.limits.rules import (
 )
 
 # Redis' own clock, the same for all processes, unless ARGV[1] gives one. Redis runs a script as a
-# whole: nobody comes in between. Whatever is kept expires when it means nothing any more.
+# whole: nobody comes in between. Whatever is kept expires when it means nothing any more. A clock
+# that was set back takes what is kept along, so that it shuts nobody out until it is where it was.
 # For each key four arguments: kind, two figures of the limit, the charge.
 SCRIPT = """
 local now = tonumber(ARGV[1])
@@ -30,15 +31,34 @@ if not now then
 end
 local is_back = ARGV[2] == 'back'
 local function whole(number) return string.format('%.0f', number) end
+local function flown(key)
+  local paid, at = string.match(redis.call('GET', key) or '', '^(%S+) (%S+)$')
+  return tonumber(paid or 0), tonumber(at or 0)
+end
+local function keep_flown(key, paid)
+  local text = whole(paid) .. ' ' .. whole(now)
+  redis.call('SET', key, text, 'PX', math.max(1, math.ceil((paid - now) / 1000)))
+end
+local function set_right(key, kind, most, figure)
+  if kind == 'rate' then
+    local ahead = tonumber(redis.call('LINDEX', key, -1) or 0) - now
+    if ahead <= 0 then return end
+    for index, time in ipairs(redis.call('LRANGE', key, 0, -1)) do
+      redis.call('LSET', key, index - 1, whole(tonumber(time) - ahead))
+    end
+    redis.call('PEXPIRE', key, math.ceil(figure / 1000))
+  elseif kind == 'flow' then
+    local paid, at = flown(key)
+    if at > now then keep_flown(key, paid - (at - now)) end
+  end
+end
 local function wait(key, kind, most, figure, charge)
   if kind == 'rate' then
     local oldest = redis.call('LINDEX', key, -most)
     if not oldest then return 0 end
-    local left = tonumber(oldest) + figure - now
-    if left <= 0 then return 0 end
-    return math.min(left, figure)
+    return math.max(0, tonumber(oldest) + figure - now)
   elseif kind == 'flow' then
-    local owed = math.max(0, tonumber(redis.call('GET', key) or 0) - now)
+    local owed = math.max(0, flown(key) - now)
     if owed == 0 or owed + charge <= most then return 0 end
     return owed - math.max(0, most - charge)
   end
@@ -55,8 +75,7 @@ local function apply(key, kind, most, figure, charge)
     redis.call('LTRIM', key, -most, -1)
     redis.call('PEXPIRE', key, math.ceil(figure / 1000))
   elseif kind == 'flow' then
-    local paid = math.max(tonumber(redis.call('GET', key) or 0), now) + charge
-    redis.call('SET', key, whole(paid), 'PX', math.max(1, math.ceil((paid - now) / 1000)))
+    keep_flown(key, math.max((flown(key)), now) + charge)
   else
     local period = math.floor(now / figure)
     local known = redis.call('HMGET', key, 'period', 'used')
@@ -74,6 +93,7 @@ local function each(act)
     if found and found > 0 then return {index, whole(found)} end
   end
 end
+each(set_right)
 if not is_back then
   local refused = each(wait)
   if refused then return refused end

@@ -107,8 +107,26 @@ def test_a_clock_that_was_set_back_shuts_nobody_out_for_long(made: Made) -> None
     limiter, clock = made
     for _ in range(3):
         assert passes(limiter, RATE)
+    assert passes(limiter, FLOW, 20)
     clock.turn(-DAY)
     assert refused(limiter, RATE) == 60
+    assert refused(limiter, FLOW, 20) == 2
+    clock.turn(2)
+    assert passes(limiter, FLOW, 20)
+    assert not passes(limiter, FLOW)
+    clock.turn(57)
+    assert refused(limiter, RATE) == 1
+    clock.turn(1)
+    assert passes(limiter, RATE)
+
+
+def test_what_is_given_back_after_the_clock_was_set_back_is_taken_again(made: Made) -> None:
+    limiter, clock = made
+    assert passes(limiter, FLOW, 20)
+    clock.turn(-DAY)
+    limiter.give_back(Charge(FLOW, "acme", 20))
+    assert passes(limiter, FLOW, 20)
+    assert not passes(limiter, FLOW)
 
 
 def test_a_flow_lets_a_burst_in_and_then_as_much_as_flows(made: Made) -> None:
@@ -192,7 +210,7 @@ def steps(draw: st.DrawFn) -> list[tuple[float, str, list[Charge]]]:
     charge = st.builds(
         Charge, limits, st.sampled_from(["acme", "globex"]), st.integers(min_value=1, max_value=60)
     )
-    seconds = st.sampled_from([0, 0.000001, 0.1, 0.5, 1, 7, 60, 3_600, DAY])
+    seconds = st.sampled_from([0, 0.000001, 0.1, 0.5, 1, 7, 60, 3_600, DAY, -0.5, -3_600])
     action = st.sampled_from(["take", "take", "take", "give back", "forget"])
     charges = st.lists(charge, min_size=1, max_size=3, unique_by=lambda one: one.limit.name)
     return draw(st.lists(st.tuples(seconds, action, charges), max_size=30))
