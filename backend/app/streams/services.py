@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from django.db import IntegrityError
@@ -20,6 +21,9 @@ from app.streams.models import Phase, Placement, RecordMove, Stream
 from app.streams.selectors import Move, everybodys_places, move_of
 from app.users.selectors import list_organisation_ids
 
+# One spelling for each number: by another name the same pool would be another one.
+_POOL = re.compile(r"pool(0|[1-9][0-9]{0,5})")
+
 
 def add_default_stream(scope: Scope) -> None:
     """The stream that every organisation has, made with it; kept as long as RETENTION_DAYS says."""
@@ -37,7 +41,7 @@ def place(scope: Scope, assignment: Assignment, *, reason: str, now_ns: int) -> 
     retention_class, from_ns, pool = assignment
     if retention_class not in RETENTION_CLASSES:
         raise Invalid(f"there is no retention class of {retention_class} days")
-    if pool != OWN and not pool.removeprefix("pool").isdecimal():
+    if pool != OWN and not _POOL.fullmatch(pool):
         raise Invalid(f"{pool!r} is no pool")
     if period_bounds(period_of(retention_class, from_ns))[0] != from_ns:
         raise Invalid("records go elsewhere from the start of a period on")

@@ -84,6 +84,10 @@ def test_nothing_is_said_about_a_period_that_begins_too_soon(alice: Person) -> N
         OWN_FROM_NEXT._replace(retention_class=31),
         OWN_FROM_NEXT._replace(pool="elsewhere"),
         OWN_FROM_NEXT._replace(pool="pool"),
+        OWN_FROM_NEXT._replace(pool="5"),
+        OWN_FROM_NEXT._replace(pool="pool07"),
+        OWN_FROM_NEXT._replace(pool="pool\u0663"),
+        OWN_FROM_NEXT._replace(pool=f"pool{'1' * 40}"),
         OWN_FROM_NEXT._replace(from_ns=NEXT_NS + 1),
     ],
 )
@@ -213,6 +217,16 @@ def test_what_the_operator_cannot_say_is_refused(
     said(alice.slug, "--pool", "pool1", "--days", "30")
     with pytest.raises(CommandError, match=why):
         said(*(alice.slug if one == "acme" else one for one in arguments))
+
+
+def test_what_was_said_of_one_class_is_named_and_does_not_hinder_the_others(alice: Person) -> None:
+    said(alice.slug, "--pool", "pool1", "--days", str(RETENTION_CLASSES[1]))
+    with pytest.raises(CommandError, match=f"of {RETENTION_CLASSES[1]} days .* was said already"):
+        said(alice.slug, "--pool", "own")
+    pools = {one.retention_class: one.pool for one in assignments_of(alice.scope)}
+    assert pools.pop(RETENTION_CLASSES[1]) == "pool1"
+    assert len(pools) == len(RETENTION_CLASSES) - 1
+    assert set(pools.values()) == {"own"}
 
 
 def test_the_job_places_and_forgets_when_it_is_due(

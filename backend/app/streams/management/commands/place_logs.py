@@ -48,13 +48,14 @@ class Command(BaseCommand):
 
     def _place(self, scope: Scope, pool: str, classes: tuple[int, ...]) -> None:
         now_ns = SYSTEM_CLOCK.now_ns()
+        refused: list[str] = []
         for days in classes:
             from_ns = next_period_ns(days, now_ns)
             said = Assignment(days, from_ns, pool)
             if not place(scope, said, reason="operator", now_ns=now_ns):
-                raise Invalid(
-                    f"where records of {days} days go from {_date(from_ns)} on was said already"
-                )
+                refused.append(f"of {days} days go from {_date(from_ns)} on")
+        if refused:
+            raise Invalid(f"where records {', '.join(refused)} was said already")
 
 
 def _date(at_ns: int) -> str:
