@@ -1,4 +1,5 @@
-"""Runs the tests: on the embedded default, on real services, and those that start processes.
+"""Runs the tests: on the embedded default, on real services, and those that start processes, some of
+them alone on the machine.
 
 What of the services does not answer yet is started first; CI ends what it started. Prints the output
 of every run, and last one summary of all in pytest's own words. With arguments it is one pytest with
@@ -39,7 +40,9 @@ RUNS = {
         False, ("-n2", "-m", f"not ({ON_SERVICES})", "tests", "--ignore=tests/process")
     ),
     "services": Run(True, ("-n2", "-m", ON_SERVICES, "tests", "--ignore=tests/process")),
-    "processes": Run(True, ("tests/process",)),
+    # The tests of a file share what it starts.
+    "processes": Run(True, ("-n2", "--dist=loadfile", "-m", "not alone", "tests/process")),
+    "alone": Run(True, ("-m", "alone", "tests/process")),
 }
 
 

@@ -22,6 +22,8 @@ from tests.process.programs import answers, wait_until
 from tests.process.senders import Ledger
 from tests.process.service import Tenant, report
 
+pytestmark = pytest.mark.alone
+
 IS_LONG = bool(os.environ.get("SOAK"))
 AWAY_SECONDS = 600.0 if IS_LONG else 0.0
 JOURNAL_BYTES = (24 << 20) if IS_LONG else (1 << 20)

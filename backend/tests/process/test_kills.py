@@ -15,6 +15,8 @@ import pytest
 from tests.process.senders import OneShipper, Senders, marks
 from tests.process.service import Service, report
 
+pytestmark = pytest.mark.alone
+
 KILLS = int(os.environ.get("KILLS", "20" if os.environ.get("SOAK") else "6"))
 VICTIMS = ("web", "shipper", "group")
 BACK_SECONDS = 2.0

@@ -17,6 +17,8 @@ from tests.process.programs import WebProgram, answers, wait_until
 from tests.process.senders import Senders
 from tests.process.service import report
 
+pytestmark = pytest.mark.alone
+
 HEALTH_CHECK_SECONDS = 2.0
 # Beyond the checks themselves, on a machine that others use too.
 HEALTH_SECONDS = HEALTH_CHECK_SECONDS + 1.0

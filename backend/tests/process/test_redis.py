@@ -14,6 +14,8 @@ import pytest
 from tests.process.service import PASSWORD, Service, report
 from tests.redis_server import RedisServer
 
+pytestmark = pytest.mark.alone
+
 # As docs/operations.md has them, and no more.
 RIGHTS = (
     *("~elkv*", "&elkv*", "-@all", "+@read", "+@write", "+@connection", "+@pubsub"),

@@ -20,6 +20,8 @@ from tests.process.programs import environment_of, manage
 from tests.process.running import BACKEND
 from tests.process.service import PARTS, STOP_SECONDS, Service, Tenant, report
 
+pytestmark = pytest.mark.alone
+
 SECOND_START_SECONDS = 5.0
 # What that is on a machine that does nothing else.
 SECOND_START_IN_BARE_STARTS = 3.5

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.alone
+
 BACKEND = Path(__file__).resolve().parents[2]
 SECONDS = 10.0
 
