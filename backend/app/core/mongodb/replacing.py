@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import OperationalError
 from pymongo import IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -32,9 +33,9 @@ class Replacement:
 
     def prepare(self) -> None:
         """Makes them, empty, with the indexes of those in place; clears away what others left."""
-        for name in self._database.list_collection_names(
-            filter={"name": {"$regex": f"^{_PREFIX}"}}
-        ):
+        # What is marked as complete is not left over.
+        finish_replacement(self._database)
+        for name in self._beginning_with(_PREFIX):
             self._database.drop_collection(name)
         for name in self._names:
             made = self._database.create_collection(f"{self.prefix}{name}")
@@ -48,6 +49,8 @@ class Replacement:
 
     def complete(self) -> None:
         """They take their places: from the first moment of this on, certainly and all."""
+        if len(self._beginning_with(self.prefix)) != len(self._names):
+            raise OperationalError("another restore has begun meanwhile")
         mark = {"_id": _MARK, "prefix": self.prefix, "names": self._names}
         self._database[_MARKS].insert_one(mark)
         finish_replacement(self._database)
@@ -56,6 +59,9 @@ class Replacement:
         """Everything is as it was."""
         for name in self._names:
             self._database.drop_collection(f"{self.prefix}{name}")
+
+    def _beginning_with(self, prefix: str) -> list[str]:
+        return self._database.list_collection_names(filter={"name": {"$regex": f"^{prefix}"}})
 
 
 def finish_replacement(database: Database[Any]) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 from app.core.backup import write_backup
 from app.core.clock import utc_now
 from app.core.config_rows import Summary, summary_of, tables
+from app.core.mongodb.replacing import Replacement
 from app.streams.models import Stream
 from app.users.models import User
 from tests.conftest import Person
@@ -99,6 +100,32 @@ def test_killed_afterwards_it_is_finished_by_whoever_comes_next(
     assert status == -signal.SIGKILL
     connection.close_pool()
     assert (summary_of(DEFAULT_DB_ALIAS), indexes()) == (saved, had)
+    assert left_over() == []
+
+
+def test_killed_afterwards_it_is_finished_before_another_one_begins(
+    saved: Summary, tmp_path: Path
+) -> None:
+    status = restore_killed_at(tmp_path / "config", "renameCollection", "", 3)
+    assert status == -signal.SIGKILL
+    # This process is connected since before.
+    with pytest.raises(RuntimeError, match="cut off"), connection.replacing(tables()):
+        raise RuntimeError("cut off")
+    assert summary_of(DEFAULT_DB_ALIAS) == saved
+    assert left_over() == []
+
+
+def test_of_two_at_once_the_first_one_changes_nothing(saved: Summary) -> None:
+    before, had = summary_of(DEFAULT_DB_ALIAS), indexes()
+    other = Replacement(connection.database, tables())
+    with (
+        pytest.raises(OperationalError, match="another restore has begun meanwhile"),
+        connection.replacing(tables()),
+    ):
+        other.prepare()
+    other.discard()
+    assert before != saved
+    assert (summary_of(DEFAULT_DB_ALIAS), indexes()) == (before, had)
     assert left_over() == []
 
 
