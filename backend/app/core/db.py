@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _MONGODB = "mongodb"
 _ATTEMPTS = 8
+# SQLite waits for twenty seconds by itself: eight times that would be minutes.
+_PATIENCE_SECONDS = 15.0
 _PING_SECONDS = 2.0
 _TRANSIENT_LABEL = "TransientTransactionError"
 _FIRST_PAUSE_SECONDS = 0.02
@@ -118,12 +120,14 @@ def run_atomic(work: Callable[[], T]) -> T:
     Inside another transaction it is tried once: only the whole can be repeated.
     """
     attempts = 1 if is_in_transaction() else _ATTEMPTS
+    until = time.monotonic() + _PATIENCE_SECONDS
     for attempt in range(attempts):
         try:
             with atomic():
                 return work()
         except OperationalError as error:
-            if attempt == attempts - 1 or not is_transient(error):
+            is_last = attempt == attempts - 1 or time.monotonic() >= until
+            if is_last or not is_transient(error):
                 raise
         # Chance keeps two writers from meeting again.
         time.sleep(_CHANCE.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))

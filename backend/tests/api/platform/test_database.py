@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections
 
 from app.audit.models import AuditEntry
 from app.audit.services import record
+from app.core import db
 from app.core.db import after_commit, atomic, database_kind, is_transient, ping_database, run_atomic
 from app.core.errors import Broken
 from app.core.ids import uuid7
@@ -67,7 +69,7 @@ def test_another_writer_in_the_way_is_worth_another_try() -> None:
     assert not is_transient(OperationalError("disk I/O error"))
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_what_will_never_work_is_tried_once() -> None:
     tries: list[int] = []
 
@@ -78,6 +80,24 @@ def test_what_will_never_work_is_tried_once() -> None:
     with pytest.raises(OperationalError):
         run_atomic(work)
     assert len(tries) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_waited_long_for_another_writer_does_not_wait_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(db, "_PATIENCE_SECONDS", 0.1)
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        # As SQLite does, for its own time limit.
+        time.sleep(0.06)
+        raise OperationalError("database is locked")
+
+    with pytest.raises(OperationalError):
+        run_atomic(work)
+    assert len(tries) <= 2
 
 
 @pytest.mark.django_db(transaction=True)
