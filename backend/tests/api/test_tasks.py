@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from celery.exceptions import QueueNotFound
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 
 from app.core.clock import utc_now
 from app.core.models import DueWork
@@ -26,6 +28,15 @@ def test_only_tokens_that_have_expired_are_forgotten(alice: Any, charlie: Any) -
     RefreshToken.objects.filter(user_id=charlie.user_id).update(expires_at=later)
     assert forget_expired_tokens(now=later) == 1
     assert RefreshToken.objects.get().user_id == alice.user_id
+
+
+def test_sessions_of_the_admin_that_have_expired_are_forgotten(db: None) -> None:
+    for days in (-1, 1):
+        session = SessionStore()
+        session.set_expiry(utc_now() + timedelta(days=days))
+        session.save()
+    forget_expired.apply(throw=True)
+    assert Session.objects.get().expire_date > utc_now()
 
 
 def test_the_beat_leaves_a_sign_of_life(settings: Any, tmp_path: Path) -> None:
