@@ -12,12 +12,13 @@ import uvicorn
 from typing_extensions import override
 
 from app.core.ending import begin_ending
+from config.connections import BoundedHttp
 
 KEEP_ALIVE_SECONDS = 75
 
 OPTIONS: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": BoundedHttp,
     "access_log": False,
     "server_header": False,
     # TRUSTED_PROXIES says whom to believe, in one place for all.

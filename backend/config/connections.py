@@ -1,0 +1,92 @@
+"""HTTP connections: whoever connects says soon, and in few bytes, what they want."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+# For the head of a request, from its first byte on; of the first one from the connection on.
+HEAD_SECONDS = 30.0
+HEAD_BYTES = 64 * 1024
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"connection: close\r\n"
+    b"content-length: 0\r\n"
+    b"\r\n"
+)
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Uvicorn's own waits for ever for a head, and takes all of it into memory: nobody needs a key
+    for that. Bodies are bounded by whoever reads them."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._is_in_head = False
+        self._heads = self._head_bytes = 0
+        self._expiry: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        head = self._heads
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        # What came together with the end of another request is not counted.
+        if self._is_in_head and self._heads == head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse_head()
+                return
+        if self._is_idle():
+            # What is left of a body that was refused may come for as long as it comes.
+            if not self._is_in_head:
+                self._expect_nothing()
+            self._expect()
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._heads += 1
+        self._head_bytes = 0
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._expect_nothing()
+        super().on_headers_complete()
+
+    def _is_idle(self) -> bool:
+        """Whether nobody is being answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is None or cycle.response_complete
+
+    def _refuse_head(self) -> None:
+        if self._is_idle():
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
+
+    def _expect(self) -> None:
+        """Something has to come now."""
+        if self._expiry is None:
+            self._expiry = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+
+    def _expect_nothing(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
