@@ -58,12 +58,21 @@ def keeps_rows_that_name_missing_ones(using: str) -> bool:
     return connections[using].vendor == _MONGODB
 
 
-def snapshot(using: str) -> AbstractContextManager[None]:
-    """Everything read inside is of one moment."""
-    if connections[using].vendor == _MONGODB:
-        context: AbstractContextManager[None] = _engine(using).snapshot()
-        return context
-    return transaction.atomic(using=using)
+@contextmanager
+def snapshot(using: str) -> Iterator[None]:
+    """Everything read inside is of one moment, and nobody waits for it; no writes."""
+    engine = _engine(using)
+    if engine.vendor == _MONGODB:
+        with engine.snapshot():
+            yield
+        return
+    # IMMEDIATE would keep all writers waiting until the end.
+    mode, engine.transaction_mode = engine.transaction_mode, "DEFERRED"
+    try:
+        with transaction.atomic(using=using):
+            yield
+    finally:
+        engine.transaction_mode = mode
 
 
 @contextmanager

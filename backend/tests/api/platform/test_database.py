@@ -7,12 +7,20 @@ import threading
 import time
 
 import pytest
-from django.db import IntegrityError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections
 
 from app.audit.models import AuditEntry
 from app.audit.services import record
 from app.core import db
-from app.core.db import after_commit, atomic, database_kind, is_transient, ping_database, run_atomic
+from app.core.db import (
+    after_commit,
+    atomic,
+    database_kind,
+    is_transient,
+    ping_database,
+    run_atomic,
+    snapshot,
+)
 from app.core.errors import Broken
 from app.core.ids import uuid7
 from app.core.request_context import RequestContext, answering
@@ -62,6 +70,28 @@ def test_writers_at_the_same_time_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     assert Organisation.objects.get(pk=organisation.pk).name == "40"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_reads_everything_of_one_moment_holds_up_no_writer() -> None:
+    Organisation.objects.create(name="1", slug="one")
+    written: list[str] = []
+
+    def write() -> None:
+        try:
+            written.append(Organisation.objects.create(name="2", slug="two").slug)
+        finally:
+            connections.close_all()
+
+    with snapshot(DEFAULT_DB_ALIAS):
+        assert Organisation.objects.count() == 1
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        assert written == ["two"]
+        assert Organisation.objects.count() == 1
+    assert Organisation.objects.count() == 2
+    Organisation.objects.create(name="3", slug="three")
 
 
 def test_another_writer_in_the_way_is_worth_another_try() -> None:
