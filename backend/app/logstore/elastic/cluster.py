@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,6 +33,11 @@ _TOO_LARGE = 413
 _UNKNOWN = 401
 _FORBIDDEN = 403
 _ALREADY = "resource_already_exists_exception"
+_OVERLOADED = 503
+NO_SHARD = "no_shard_available_action_exception"
+# So it says that a point in time lacks some: `missing shards [[one][0], [two][0]]`.
+_MISSING_SHARDS = "missing shards"
+_MISSING_SHARD = re.compile(r"\[([^\[\]]+)\]\[\d+\]")
 
 # By default closed indices are left out without a word; so they are an error first.
 _WITH_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open,closed"}
@@ -232,6 +238,15 @@ class AlreadyThere(Exception):
     """The index is there already."""
 
 
+class NotStarted(Unavailable):
+    """No shard of some indices is there: they were made a moment ago, or lost theirs. Which ones is
+    not always told."""
+
+    def __init__(self, detail: str, indices: Iterable[str] = ()) -> None:
+        super().__init__(detail)
+        self.indices = frozenset(indices)
+
+
 class Closed(Unavailable):
     """An index is closed."""
 
@@ -287,6 +302,14 @@ def _refusal(status: int, body: Any) -> Exception:
         return Invalid("the pattern is too complex", code="regex_too_complex")
     if status == _TOO_LARGE:
         return TooLarge("the request is larger than what lies before the log store lets through")
+    return _unavailable(status, text, body) or Broken(
+        f"the log store refused a request of ours: {text[:500]}"
+    )
+
+
+def _unavailable(status: int, text: str, body: Any) -> Unavailable | None:
+    if status == _OVERLOADED and (NO_SHARD in text or _MISSING_SHARDS in text):
+        return NotStarted("the log store cannot answer now", _indices_of(text, body))
     if status in _BUSY:
         return Unavailable("the log store cannot answer now")
     if status == _UNKNOWN:
@@ -296,4 +319,12 @@ def _refusal(status: int, body: Any) -> Exception:
         return Unavailable(
             f"the log store {'takes no records' if is_blocked else 'forbids us that'}"
         )
-    return Broken(f"the log store refused a request of ours: {text[:500]}")
+    return None
+
+
+def _indices_of(text: str, body: Any) -> set[str]:
+    """The indices whose shards an error is about, where it says so."""
+    error = body.get("error") if isinstance(body, dict) else None
+    failed = error.get("failed_shards", ()) if isinstance(error, dict) else ()
+    missing = _MISSING_SHARD.findall(text) if _MISSING_SHARDS in text else ()
+    return {one["index"] for one in failed if one.get("index")}.union(missing)

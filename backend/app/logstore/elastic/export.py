@@ -11,16 +11,18 @@ from contextlib import suppress
 from typing import Any
 
 from app.core.errors import ElkError, Unavailable
-from app.logstore.elastic.cluster import Answer, Cluster, Missing
+from app.logstore.elastic.cluster import Answer, Cluster, Missing, NotStarted
+from app.logstore.elastic.starting import Patience, Starting
 
 # How long whoever reads may take for one page.
 _KEPT = "5m"
 
 
-def hits_at_one_moment(cluster: Cluster, body: Answer) -> Generator[Answer, None, None]:
+def hits_at_one_moment(
+    cluster: Cluster, starting: Starting, body: Answer
+) -> Generator[Answer, None, None]:
     """The hits of a search with `size` and a `sort` that no two of them share, page after page."""
-    params = {"keep_alive": _KEPT, "allow_no_indices": "true", "expand_wildcards": "open,closed"}
-    moment = cluster.call("POST", f"/{cluster.partitions}/_pit", params=params)["id"]
+    moment = _moment(cluster, starting)
     try:
         after: list[Any] | None = body.get("search_after")
         while True:
@@ -38,6 +40,19 @@ def hits_at_one_moment(cluster: Cluster, body: Answer) -> Generator[Answer, None
     finally:
         with suppress(ElkError):  # it ends by itself after some minutes
             cluster.call("DELETE", "/_pit", body={"id": moment})
+
+
+def _moment(cluster: Cluster, starting: Starting) -> str:
+    params = {"keep_alive": _KEPT, "allow_no_indices": "true", "expand_wildcards": "open,closed"}
+    patience = Patience(starting)
+    while True:
+        try:
+            answer = cluster.call("POST", f"/{cluster.partitions}/_pit", params=params)
+        except NotStarted as error:
+            if not patience.wait(error.indices):
+                raise
+        else:
+            return str(answer["id"])
 
 
 def _page(cluster: Cluster, body: Answer) -> Answer:

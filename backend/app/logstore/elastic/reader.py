@@ -22,6 +22,7 @@ from app.logstore.elastic.questions import (
     whole_organisation,
     without_hidden,
 )
+from app.logstore.elastic.starting import Starting
 from app.logstore.elastic.tables import tables
 from app.logstore.places import HiddenDirectory, nothing_hidden
 from app.logstore.types import (
@@ -45,11 +46,12 @@ class ElasticReader:
     def __init__(self, location: Location, *, hidden: HiddenDirectory = nothing_hidden) -> None:
         """`hidden`: what is left out because it is being moved."""
         self._cluster = Cluster(location)
+        self._starting = Starting(self._cluster)
         self._hidden = hidden
 
     def search(self, scope: Scope, plan: SearchPlan) -> Page:
         """See `LogReader`."""
-        asking = Asking(self._cluster, timeout_ms=plan.timeout_ms)
+        asking = Asking(self._cluster, self._starting, timeout_ms=plan.timeout_ms)
         body = self._page_body(asking, scope, plan)
         answer = asking.search({**body, "size": plan.limit + 1, "track_total_hits": True})
         hits = answer["hits"]["hits"]
@@ -63,18 +65,19 @@ class ElasticReader:
 
     def scan(self, scope: Scope, plan: SearchPlan) -> Iterator[StoredRecord]:
         """See `LogReader`: as of one moment. `Unavailable` where a partition cannot be read."""
-        asking = Asking(self._cluster, timeout_ms=plan.timeout_ms)
+        asking = Asking(self._cluster, self._starting, timeout_ms=plan.timeout_ms)
         body = self._page_body(asking, scope, plan)
         if asking.skipped or asking.timed_out:
             raise Unavailable("a partition cannot be read: what was found would not be all")
-        with closing(hits_at_one_moment(self._cluster, {**body, "size": plan.limit})) as hits:
+        every = {**body, "size": plan.limit}
+        with closing(hits_at_one_moment(self._cluster, self._starting, every)) as hits:
             for hit in hits:
                 yield stored_record(hit["_source"])
 
     def aggregate(self, scope: Scope, plans: Sequence[AggregatePlan]) -> list[Table]:
         """See `LogReader`."""
         timeout_ms = max((plan.timeout_ms for plan in plans), default=0)
-        asking = Asking(self._cluster, timeout_ms=timeout_ms)
+        asking = Asking(self._cluster, self._starting, timeout_ms=timeout_ms)
         queries = [
             self._question(asking, scope, one.filter, one.range, one.stream) for one in plans
         ]
@@ -84,7 +87,7 @@ class ElasticReader:
         self, scope: Scope, range_: TimeRange, *, stream: str | None = None, limit: int = 1000
     ) -> FieldList:
         """See `LogReader`."""
-        asking = Asking(self._cluster)
+        asking = Asking(self._cluster, self._starting)
         query = self._question(asking, scope, Everything(), range_, stream)
         return field_list(asking, self._cluster, scope.org_id, query, limit)
 
@@ -100,13 +103,13 @@ class ElasticReader:
         stream: str | None = None,
     ) -> ValueList:
         """See `LogReader`."""
-        asking = Asking(self._cluster)
+        asking = Asking(self._cluster, self._starting)
         query = self._question(asking, scope, filter_, range_, stream)
         return value_list(asking, query, field, prefix=prefix, size=size)
 
     def get(self, scope: Scope, record_id: str) -> StoredRecord | None:
         """See `LogReader`; `Unavailable` for one that may be in a partition that cannot be read."""
-        asking = Asking(self._cluster)
+        asking = Asking(self._cluster, self._starting)
         body = {
             "query": self._without_hidden(
                 scope, whole_organisation(scope.org_id, {"term": {"id": record_id}})
