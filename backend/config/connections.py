@@ -1,4 +1,5 @@
-"""HTTP connections: whoever connects says soon, and in few bytes, what they want."""
+"""HTTP connections: whoever connects says soon, and in few bytes, what they want, and takes what
+they are answered."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 # For the head of a request, from its first byte on; of the first one from the connection on.
 HEAD_SECONDS = 30.0
 HEAD_BYTES = 64 * 1024
+# Of an answer that is not taken, which fills the buffers, something has to be taken in so long.
+TAKE_SECONDS = 60.0
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -21,14 +24,15 @@ _TOO_LARGE = (
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Uvicorn's own waits for ever for a head, and takes all of it into memory: nobody needs a key
-    for that. Bodies are bounded by whoever reads them."""
+    """Uvicorn's own waits for ever for a head, takes all of it into memory, and waits for ever for
+    answers to be taken: nobody needs a key for that. Bodies are bounded by whoever reads them."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._is_in_head = False
         self._heads = self._head_bytes = 0
         self._expiry: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -38,6 +42,7 @@ class BoundedHttp(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_nothing()
+        self._taken()
         super().connection_lost(exc)
 
     @override
@@ -59,6 +64,17 @@ class BoundedHttp(HttpToolsProtocol):
             self._expect()
 
     @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Whoever answers waits from now on, and holds what it holds.
+        self._taking = self.loop.call_later(TAKE_SECONDS, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True
@@ -70,6 +86,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_head = False
         self._expect_nothing()
         super().on_headers_complete()
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _is_idle(self) -> bool:
         """Whether nobody is being answered."""

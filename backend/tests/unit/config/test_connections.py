@@ -19,10 +19,23 @@ PATIENCE_SECONDS = 20.0
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 # Of a connection that is open still nothing comes in so long.
 QUIET_SECONDS = 0.6
+# More than the buffers of both ends hold.
+LARGE_BYTES = 32 << 20
+
+
+sent_whole = threading.Event()
 
 
 async def slow_echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the length of the body, the path /slow only after a while."""
+    """Answers with the length of the body, the path /slow only after a while; /large with much."""
+    if scope["path"] == "/large":
+        headers = [(b"content-length", str(LARGE_BYTES).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for left in range(LARGE_BYTES // 65_536 - 1, -1, -1):
+            body = b"x" * 65_536
+            await send({"type": "http.response.body", "body": body, "more_body": left > 0})
+        sent_whole.set()
+        return
     size = 0
     while True:
         message = await receive()
@@ -131,3 +144,31 @@ def test_requests_one_behind_the_other_are_all_answered(address: tuple[str, int]
         received = b""
         while received.count(b"HTTP/1.1 200 ") < 20 or not received.endswith(b"100000"):
             received += connection.recv(65_536)
+
+
+def test_nobody_waits_for_ever_for_a_client_that_takes_no_answer(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "TAKE_SECONDS", QUIET_SECONDS)
+    sent_whole.clear()
+    with connected(address) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sent_whole.wait(PATIENCE_SECONDS)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(1 << 20):
+                received += len(part)
+        assert received < LARGE_BYTES
+
+
+def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "TAKE_SECONDS", QUIET_SECONDS)
+    with connected(address) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = 0
+        while part := connection.recv(1 << 20):
+            received += len(part)
+            threading.Event().wait(QUIET_SECONDS / 8)
+        assert received > LARGE_BYTES
