@@ -10,11 +10,13 @@ from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import is_made, made_key, sent_key
 from app.logstore.elastic.names import home_of_index, org_tag
+from app.logstore.elastic.starting import Patience, Starting
 from app.logstore.identity import REMEMBERED_NS
 from app.logstore.partitions import period_of
 from app.logstore.types import HIDDEN_STREAM_PREFIX, RoutedRecord
 
 _AT_ONCE = 5_000
+_NO_INDEX = "index_not_found_exception"
 
 
 class Known(NamedTuple):
@@ -41,6 +43,10 @@ Asked = tuple[RoutedRecord, Iterable[str]]
 # What Elasticsearch tells of a document.
 Source = Mapping[str, Any]
 
+# What is told of a document that nobody can look at now, and what is known of it.
+_UNREAD_SOURCE: Source = {}
+UNREAD = Known(b"", 0)
+
 # By `sent_key` all that is known under the id: more than one only near the border of periods.
 Found = dict[str, list[Known]]
 
@@ -54,6 +60,7 @@ class SentIds:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._starting = Starting(cluster)
         self.waiting: dict[str, Known] = {}
         # Ids of ours that wait, by `_id`: such records have no digest. Put together when somebody
         # sends one of them, which hardly anybody does.
@@ -106,28 +113,53 @@ class SentIds:
         found: Found = {}
         for one, place in zip(questions, places, strict=True):
             known = self._known(one, sources[place])
-            if known is not None:
+            # Of what cannot be read nothing is known; whoever stores the record asks again.
+            if known is not None and known is not UNREAD:
                 record = one.record
                 found.setdefault(sent_key(record.org_id, record.id), []).append(known)
         return found
 
     def ask(self, asked: Sequence[Question]) -> list[Known | None]:
         """What is at these places, if it is remembered; as it is this moment, also what no search
-        sees yet."""
-        sources = self._sources([(one.place, one.key) for one in asked])
+        sees yet. `UNREAD`, where nobody can look now."""
+        places = [(one.place, one.key) for one in asked]
+        sources = self._started_sources(places)
         return [self._known(one, source) for one, source in zip(asked, sources, strict=True)]
 
     def digests_of(self, places: Sequence[Place]) -> list[bytes | None]:
         """The digests of the records at these places."""
-        return [None if source is None else _digest_of(source) for source in self._sources(places)]
+        return [_digest_of(source) if source else None for source in self._sources(places)]
+
+    def can_be_read(self, index: str) -> bool:
+        """Whether questions about an index are answered now."""
+        return self._sources([(index, "-")]) == [None]
 
     def _known(self, one: Question, source: Source | None) -> Known | None:
+        if source is _UNREAD_SOURCE:
+            return UNREAD if self._is_of_class(one) else None
         if source is None or not _is_of(source, one.record.org_id):
             return None
         known = Known(_digest_of(source), source["observed"], one.place, one.key)
         if is_remembered(known, one.record):
             return known
         return known if _is_same_period(one.place, one.record, self._cluster.prefix) else None
+
+    def _is_of_class(self, one: Question) -> bool:
+        """Whether the partition is of the record's own class: one of another class would only matter
+        if its stream's retention had just changed."""
+        home = home_of_index(self._cluster.prefix, one.place)
+        return home is not None and home.retention_class == one.record.retention_class
+
+    def _started_sources(self, places: Sequence[Place]) -> list[Source | None]:
+        """The sources; of an index that is just being made when it has started."""
+        sources = self._sources(places)
+        unread = [
+            place for place, source in zip(places, sources, strict=True) if source is _UNREAD_SOURCE
+        ]
+        if not unread or not Patience(self._starting).wait({index for index, _ in unread}):
+            return sources
+        again = dict(zip(unread, self._sources(unread), strict=True))
+        return [again.get(place, one) for place, one in zip(places, sources, strict=True)]
 
     def _sources(self, places: Sequence[Place]) -> list[Source | None]:
         sources: list[Source | None] = []
@@ -139,11 +171,16 @@ class SentIds:
                 body={"docs": [{"_index": index, "_id": key} for index, key in part]},
                 params={"_source_includes": "digest,observed,org"},
             )
-            sources += [
-                document["_source"] if document.get("found") else None
-                for document in answer["docs"]
-            ]
+            sources += map(_source_of, answer["docs"])
         return sources
+
+
+def _source_of(document: Mapping[str, Any]) -> Source | None:
+    if document.get("found"):
+        source: Source = document["_source"]
+        return source
+    error = document.get("error", {}).get("type", _NO_INDEX)
+    return None if error == _NO_INDEX else _UNREAD_SOURCE
 
 
 def is_repetition(record: RoutedRecord, known: Sequence[Known]) -> bool:

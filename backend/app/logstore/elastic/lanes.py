@@ -111,9 +111,10 @@ class Lanes:
                 lane.items.append(item)
                 self._bytes += len(item.lines)
 
-    def let_go(self, index: str, position: Position, now: float) -> None:
+    def let_go(self, index: str, position: Position, now: float, *, reason: str = "") -> None:
         """A record of this entry is not kept; it waits for this index all the same."""
         lane = self._lane(index, now)
+        lane.reason = reason or lane.reason
         known = lane.let_go.get(position.journal, position)
         lane.let_go[position.journal] = min(known, position)
         lane.records_let_go += 1

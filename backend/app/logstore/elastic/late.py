@@ -19,12 +19,13 @@ from app.core.ids import OrgId
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import sent_key
-from app.logstore.elastic.known import Known, Question, SentIds
+from app.logstore.elastic.known import UNREAD, Known, Question, SentIds
 from app.logstore.elastic.names import home_of_index
 from app.logstore.elastic.sending import REFUSALS, SHARD_PATIENCE, Item
 from app.logstore.elastic.shelf import Shelf
 from app.logstore.identity import derived_id, renamed
 from app.logstore.partitions import period_bounds
+from app.logstore.types import Position
 
 _GONE = frozenset({200, 404})
 
@@ -47,6 +48,8 @@ class Removed(NamedTuple):
 
     indices: set[str]
     refused: list[Item]
+    # Indices in which nobody could look, each with the entry of a record that may be there too.
+    unread: set[tuple[str, Position]]
 
 
 class LateRepetitions:
@@ -85,8 +88,11 @@ class LateRepetitions:
             ]
         found = self._sent_ids.ask([question for _, question in asked])
         twice: dict[int, _Copies] = {}
-        for (copies, _), known in zip(asked, found, strict=True):
-            if known is not None:
+        unread: set[tuple[str, Position]] = set()
+        for (copies, question), known in zip(asked, found, strict=True):
+            if known is UNREAD:
+                unread.add((question.place, copies.item.position))
+            elif known is not None:
                 copies.others.append(known)
                 twice[id(copies)] = copies
         unwanted = {
@@ -94,7 +100,10 @@ class LateRepetitions:
             for copies in twice.values()
             for copy in self._unwanted(copies)
         }
-        return self._delete(unwanted) if unwanted else Removed(set(), [])
+        removed = Removed(set(), [], unread)
+        if unwanted:
+            self._delete(unwanted, removed)
+        return removed
 
     def _elsewhere(self, stored: Sequence[Item]) -> dict[_Place, list[str]]:
         """Where else the records may be, of what there is this moment."""
@@ -140,13 +149,12 @@ class LateRepetitions:
         home = home_of_index(self._cluster.prefix, index)
         return key != base, (0 if home is None else period_bounds(home.period)[0]), index
 
-    def _delete(self, unwanted: Mapping[tuple[str, str], Item]) -> Removed:
+    def _delete(self, unwanted: Mapping[tuple[str, str], Item], removed: Removed) -> None:
         places = sorted(unwanted)
         lines = b"".join(
             orjson.dumps({"delete": {"_index": index, "_id": key}}) + b"\n" for index, key in places
         )
         answer = self._cluster.call_with_lines("/_bulk", lines, timeout=SHARD_PATIENCE)
-        removed = Removed(set(), [])
         for place, told in zip(places, answer["items"], strict=True):
             outcome = told["delete"]
             if outcome["status"] in _GONE:
@@ -156,7 +164,6 @@ class LateRepetitions:
                 removed.refused.append(unwanted[place])
             else:
                 raise Unavailable("a repetition could not be removed")
-        return removed
 
 
 def _place_of(item: Item) -> _Place:

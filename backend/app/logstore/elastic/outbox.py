@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 
-from app.core.errors import Unavailable
+from app.core.errors import ElkError, Unavailable
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.document import key_of
@@ -22,6 +22,7 @@ from app.logstore.elastic.shelf import Shelf
 from app.logstore.identity import renamed
 from app.logstore.types import Position, RoutedRecord
 
+_BLIND = "it cannot be read, and records that came again may be in it"
 # Requests under way at once; one more batch may be in the making.
 _REQUESTS = 2
 # The names in one request's path: Elasticsearch reads a first line of 4,096 bytes.
@@ -106,7 +107,11 @@ class Outbox:
         removed = self._late.remove()
         self._touched |= removed.indices
         # As long as they cannot be removed, their entries come again.
-        self._lanes.add(removed.refused, time.monotonic())
+        now = time.monotonic()
+        self._lanes.add(removed.refused, now)
+        # Stored, but not compared: their entries come again when that can be read.
+        for index, position in sorted(removed.unread):
+            self._lanes.let_go(index, position, now, reason=_BLIND)
 
     def refresh(self) -> None:
         """Makes everything that was stored visible."""
@@ -212,15 +217,27 @@ class Outbox:
         for index in self._lanes.due(now):
             if index in self._tries:
                 continue
+            first = self._lanes.first_of(index)
+            if not first:
+                self._tries[index] = self._lane_pool.submit(self._look_into, index)
+                continue
             try:
                 self._shelf.find(index).prepare()
             except Unavailable:
                 self._lanes.failed(index, now)
                 continue
-            tried = [self._rewritten(item) for item in self._lanes.first_of(index)]
+            tried = [self._rewritten(item) for item in first]
             self._tries[index] = self._lane_pool.submit(
                 send, self._cluster, tried, self._size, patience_seconds=0.0
             )
+
+    def _look_into(self, index: str) -> Sent:
+        """Tries an index that only has to be read."""
+        try:
+            can_be_read = self._sent_ids.can_be_read(index)
+        except ElkError:
+            can_be_read = False
+        return Sent([], [] if can_be_read else [Fate.REFUSED])
 
     def _open_lanes(self) -> None:
         """Looks at the tries that have ended: a lane whose index took records is sent as a whole."""
