@@ -11,7 +11,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import structlog
@@ -24,6 +24,7 @@ from django.urls import set_script_prefix
 
 from app.core.errors import ElkError, TooLarge, Unavailable
 from app.core.problem import CONTENT_TYPE, INTERNAL_ERROR, Problem, problem_of
+from app.ingest.responses import TooSlow, headers_of
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -68,7 +69,9 @@ class DjangoBridge:
         except HungUp:
             return
         except ElkError as error:
-            await send_problem(send, scope, problem_of(error))
+            problem = problem_of(error)
+            headers = {**problem.headers, **headers_of(error)}
+            await send_problem(send, scope, replace(problem, headers=headers))
         finally:
             self._inside -= 1
 
@@ -154,7 +157,10 @@ async def _read_body(receive: Receive, most: int) -> bytes:
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:
-        raise HungUp from None
+        raise TooSlow(
+            f"the body did not arrive within {_BODY_SECONDS:g} seconds",
+            headers={"Connection": "close"},
+        ) from None
 
 
 async def _wait_until_gone(receive: Receive) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from pytest_django import Settings
 
+from config import django_bridge
 from config.django_bridge import BridgeLimits, DjangoBridge
 from tests.unit.config import bridge_urls
 
@@ -115,6 +116,31 @@ def test_whoever_leaves_before_the_end_of_the_request_gets_nothing(bridge: Djang
         return client
 
     assert asyncio.run(run()).sent == []
+
+
+def test_a_body_that_does_not_come_in_time_is_said_to_be_too_slow(
+    bridge: DjangoBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(django_bridge, "_BODY_SECONDS", 0.05)
+
+    class Slow(Client):
+        async def receive(self) -> dict[str, Any]:
+            if self._body:
+                return {"type": "http.request", "body": self._body.pop(), "more_body": True}
+            await self.leave.wait()
+            return {"type": "http.disconnect"}
+
+    async def run() -> Client:
+        client = Slow(b"a")
+        await asyncio.wait_for(
+            bridge(request("/echo/", method="POST"), client.receive, client.send), 20
+        )
+        return client
+
+    client = asyncio.run(run())
+    assert client.status == 408
+    assert json.loads(client.body)["code"] == "request_timeout"
+    assert client.headers(b"connection") == [b"close"]
 
 
 def test_two_requests_run_at_the_same_time(bridge: DjangoBridge) -> None:
