@@ -47,10 +47,10 @@ class Draining:
 
     def _what_is_left(self) -> str:
         # In this order: what is taken in after the second look is seen by the next first one.
-        if is_taken_in(Path(self._journal.directory)):
-            return "the intake to end"
         try:
+            if is_taken_in(Path(self._journal.directory)):
+                return "the intake to end"
             entries = self._journal.state().entries
-        except ElkError as error:
+        except (ElkError, OSError) as error:
             return str(error)
         return f"{entries} entries" if entries else ""
