@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ MAX_CONNECT_SECONDS = 10.0
 _MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 _DEFAULT_NAME = "elk_vision"
 _MS_PER_SECOND = 1_000
+_SERVER = re.compile(r"(?:[^\[\]:@\s]+|\[[^\[\]@\s]+\])(?::([0-9]{1,5}))?")
 # How long one may wait to reach a server: what a URL says may not be more either.
 _BOUNDED = ("serverselectiontimeoutms", "connecttimeoutms")
 
@@ -88,6 +90,12 @@ def _mongodb_of_url(url: str, env: Env) -> dict[str, Any]:
     credentials, _, hosts = parts.netloc.rpartition("@")
     if not hosts:
         raise SettingInvalid("DATABASE_URL: names no server")
+    if "@" in parts.path or not all(map(_is_server, hosts.split(","))):
+        # Such a password would be cut in two, and one half be shown as a part of the address.
+        raise SettingInvalid(
+            "DATABASE_URL: names no servers that can be reached; in a name or password '/', '?', '#'"
+            " and '@' are written as %2F, %3F, %23 and %40"
+        )
     user, _, password = credentials.partition(":")
     said = {name.lower(): value for name, value in parse_qsl(parts.query)}
     _check_bounded(said)
@@ -102,6 +110,11 @@ def _mongodb_of_url(url: str, env: Env) -> dict[str, Any]:
         "PASSWORD": unquote(password) or env.text("MONGO_PASSWORD", ""),
         "ACCOUNTS": _accounts(env),
     }
+
+
+def _is_server(text: str) -> bool:
+    found = _SERVER.fullmatch(text)
+    return found is not None and (found[1] is None or 0 < int(found[1]) <= HIGHEST_PORT)
 
 
 def _accounts(env: Env) -> dict[str, tuple[str, str]]:

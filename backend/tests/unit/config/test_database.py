@@ -107,14 +107,29 @@ def test_what_a_url_leaves_open_comes_from_the_variables() -> None:
         "mongodb://",
         "mongodb:///logs",
         "mongodb://[::1/logs",
+        "mongodb://one:99999/logs",
+        "mongodb://one:1,two:0/logs",
+        "mongodb://one:1,,two/logs",
+        "mongodb://elk:pa/ss@one/logs",
+        "mongodb://elk:12/34@one/logs",
+        "mongodb://elk:p@ss/w@one/logs",
         "mongodb://one/logs?connectTimeoutMS=10001",
         "mongodb://one/logs?serverSelectionTimeoutMS=0",
         "mongodb://one/logs?SERVERSELECTIONTIMEOUTMS=never",
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
-    with pytest.raises(SettingInvalid, match=r"^DATABASE_URL: "):
+    with pytest.raises(SettingInvalid, match=r"^DATABASE_URL: ") as raised:
         entry_of(DATABASE_URL=url)
+    assert "elk" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "hosts", ["one", "one:1,two:65535", "[::1]:27017", "[fe80::1%25eth0]", "%2Ftmp%2Fmongodb.sock"]
+)
+def test_servers_are_named_as_mongodb_names_them(hosts: str) -> None:
+    entry = entry_of(DATABASE_URL=f"mongodb://elk:p%2Fss@{hosts}/logs")
+    assert (entry["HOST"], entry["PASSWORD"]) == (f"mongodb://{hosts}/logs", "p/ss")
 
 
 def test_the_files_of_tls_turn_it_on(tmp_path: Path) -> None:
