@@ -12,6 +12,7 @@ from app.logstore.elastic.asking import Asking
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.facets import field_list
 from app.logstore.elastic.questions import confined
+from app.logstore.elastic.starting import Starting
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.types import Position
 from tests.conformance.cast import ACME
@@ -24,7 +25,7 @@ class _Last(Asking):
     """The last partition goes before a search."""
 
     def __init__(self, cluster: Cluster, *, after: int) -> None:
-        super().__init__(cluster)
+        super().__init__(cluster, Starting(cluster))
         self._all = cluster
         self._left = after
 
