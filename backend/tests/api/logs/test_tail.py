@@ -70,6 +70,29 @@ def test_who_no_longer_belongs_to_the_organisation_is_sent_away_not_shown_anothe
 
 
 @pytest.mark.django_db(transaction=True)
+def test_whose_key_was_deleted_is_sent_away(alice: Person, acme_search_key: str) -> None:
+    answer = client_with(Authorization=f"ApiKey {acme_search_key}").get(TAIL)
+    assert isinstance(answer, StreamingHttpResponse)
+
+    async def run() -> None:
+        events = aiter(answer)
+        assert await name_of_next(events) == "retry: 2000"
+        assert await name_of_next(events) == "event: heartbeat"
+        await asyncio.to_thread(delete)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            names = [event.partition(b"\n")[0] async for event in events]
+        assert names[-1] == b"event: end"
+
+    def delete() -> None:
+        (key,) = alice.client.get("/api/v1/api-keys/").json()["results"]
+        assert alice.client.delete(f"/api/v1/api-keys/{key['id']}/").status_code == 204
+        connections.close_all()
+
+    asyncio.run(run())
+    answer.close()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_while_the_database_is_away_who_was_let_in_stays(
     alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
