@@ -154,9 +154,11 @@ class SocketSource:
     async def _look(self) -> None:
         """Connects to publishers that came, again and again."""
         while True:
-            for path in self._directory.glob("*.sock"):
-                if path not in self._readers:
-                    self._readers[path] = asyncio.create_task(self._read_from(path))
+            # Out of open files, say: the next look is near.
+            with suppress(OSError):
+                for path in self._directory.glob("*.sock"):
+                    if path not in self._readers:
+                        self._readers[path] = asyncio.create_task(self._read_from(path))
             self._readers = {path: task for path, task in self._readers.items() if not task.done()}
             await asyncio.sleep(SCAN_SECONDS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from app.live import hub as hub_module
 from app.live.hub import Listener, LiveHub, Source
 from app.live.publishing import LiveObserver, Publisher
 from app.live.pubsub import RedisPublisher, RedisSource
-from app.live.sockets import SocketPublisher, SocketSource
+from app.live.sockets import SCAN_SECONDS, SocketPublisher, SocketSource
 from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 from tests.unit.live.made import ACME, GLOBEX, record
@@ -267,6 +268,28 @@ def test_a_directory_that_cannot_be_made_hinders_nobody_but_watchers(tmp_path: P
     observer.observe([record(ACME, "x")])
     assert not publisher.publish(ACME, b"x")
     publisher.close()
+
+
+def test_a_listener_out_of_files_finds_publishers_once_it_has_some(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def run() -> None:
+        async with hub_of(
+            Bus(lambda: SocketPublisher(tmp_path), lambda: SocketSource(tmp_path))
+        ) as hub:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+            try:
+                listener = hub.listen(ACME)
+                await asyncio.sleep(2 * SCAN_SECONDS)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            observer = LiveObserver(SocketPublisher(tmp_path))
+            await until(lambda: observer.wants(ACME))
+            await publish(observer, ACME, "x")
+            assert await heard(listener, 1) == ["x"]
+            observer.close()
+
+    asyncio.run(run())
 
 
 def test_what_is_no_frame_is_passed_over(bus: Bus, observer: LiveObserver) -> None:
