@@ -48,9 +48,10 @@ class BodyMemory:
         finally:
             self.held -= share.held
 
-    def take(self, size: int) -> None:
-        """Holds more, or raises `OverLimit`; a single body always fits into an empty memory."""
-        if self.held and self.held + size > self._limit:
+    def take(self, size: int, *, own: int) -> None:
+        """Holds more for whoever holds `own` already, or raises `OverLimit`; a body that is alone
+        always fits."""
+        if self.held > own and self.held + size > self._limit:
             raise OverLimit(
                 f"more than {self._limit} bytes of bodies are being worked on",
                 code="intake_busy",
@@ -69,7 +70,7 @@ class BodyShare:
     def grow_to(self, size: int) -> None:
         """Holds at least so many bytes."""
         if size > self.held:
-            self._memory.take(size - self.held)
+            self._memory.take(size - self.held, own=self.held)
             self.held = size
 
 

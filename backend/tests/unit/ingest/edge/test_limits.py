@@ -232,6 +232,18 @@ def test_bodies_share_one_memory_and_one_always_fits() -> None:
     assert memory.held == 0
 
 
+def test_a_body_that_is_alone_fits_also_when_it_grows(tmp_path: Path) -> None:
+    lines = b"".join(b'{"a":"%x"}\n' % random.getrandbits(256) for _ in range(20))
+    with served(tmp_path, limits=Limits(held_bytes=1_000)) as edge, edge.client(**KEY) as client:
+        encoded = client.post(
+            PATH, content=gzip.compress(lines), headers={"Content-Encoding": "gzip"}
+        )
+        chunked = client.post(PATH, content=iter([lines[:900], lines[900:]]))
+
+        assert [one.status_code for one in (encoded, chunked)] == [202, 202]
+        assert len(edge.lines()) == 40
+
+
 def test_a_request_without_memory_for_its_body_comes_back_later(tmp_path: Path) -> None:
     with (
         served(tmp_path, limits=Limits(held_bytes=1000)) as edge,
