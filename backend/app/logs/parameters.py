@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, TypeVar
 
 from app.core.errors import FieldError, Invalid
 
 Default = TypeVar("Default")
 
+# A body has room for a million, and an answer about each would be many times as large.
+MOST_UNKNOWN = 20
+_LONGEST_NAME = 100
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -105,12 +109,15 @@ class Parameters:
         self.errors.append(FieldError(self._path + name, code, detail))
 
     def refuse_others(self) -> None:
-        """Notes every name that nobody asked for: in JSON a misspelt one would be lost silently."""
-        for name in self._values:
-            if name not in self._asked_for:
-                near = get_close_matches(name, self._asked_for, n=1)
-                meant = f", did you mean {near[0]!r}" if near else ""
-                self.wrong(name[:100], "unknown_parameter", f"there is no such parameter{meant}")
+        """Notes names that nobody asked for, the first of very many: in JSON a misspelt one would be
+        lost silently."""
+        others = (name for name in self._values if name not in self._asked_for)
+        for name in islice(others, MOST_UNKNOWN):
+            near = get_close_matches(name[:_LONGEST_NAME], self._asked_for, n=1)
+            meant = f", did you mean {near[0]!r}" if near else ""
+            self.wrong(
+                name[:_LONGEST_NAME], "unknown_parameter", f"there is no such parameter{meant}"
+            )
 
     def check(self) -> None:
         """Raises `Invalid` with everything that was noted."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import Invalid
-from app.logs.parameters import Parameters
+from app.logs.parameters import MOST_UNKNOWN, Parameters
 
 
 def mistakes(parameters: Parameters) -> list[tuple[str, str]]:
@@ -78,6 +78,13 @@ def test_an_unknown_name_is_refused_with_the_one_meant() -> None:
     with pytest.raises(Invalid, match="did you mean 'page_size'"):
         parameters.check()
     assert mistakes(parameters) == [("inner.page_sise", "unknown_parameter")]
+
+
+def test_of_very_many_unknown_names_the_first_are_told() -> None:
+    parameters = Parameters({f"{number}{'x' * 1_000}": 1 for number in range(5_000)})
+    parameters.refuse_others()
+    assert len(mistakes(parameters)) == MOST_UNKNOWN
+    assert all(len(name) <= 100 for name, _ in mistakes(parameters))
 
 
 def test_too_many_objects_are_refused() -> None:
