@@ -160,20 +160,37 @@ class Prefetch:
 
     def _prepare(self, entry: Entry) -> None:
         self._after = entry.number
-        try:
-            batch = decode(entry.payload)
-            target = self._decisions(batch.org_id, batch.stream, entry.number)
-            prepared = Prepared(entry.number, len(entry.payload), batch, normalise(batch, target))
-        except ElkError:
-            # A version of a later release, or a directory that is down: it may work later.
-            raise
-        except Exception as error:
-            log.exception("shipper_entry_unreadable", number=entry.number)
-            ENTRIES_SET_ASIDE.inc()
-            self._journal.set_aside(entry.number, repr(error))
+        prepared = self._prepared(entry)
+        if prepared is None:
             return
         with self._changed:
             self._ready.append(prepared)
             self._ready_records += len(prepared.made.records)
             self._ready_bytes += prepared.payload_bytes
             self._changed.notify_all()
+
+    def _prepared(self, entry: Entry) -> Prepared | None:
+        """`None` for an entry that nobody can ever read: it is set aside. Raises what may have
+        passed when it is tried again: a version of a later release, a directory that is down."""
+        try:
+            batch = decode(entry.payload)
+        except (ElkError, MemoryError):
+            raise
+        except Exception as error:
+            log.exception("shipper_entry_unreadable", number=entry.number)
+            self._set_aside(entry, error)
+            return None
+        target = self._decisions(batch.org_id, batch.stream, entry.number)
+        try:
+            made = normalise(batch, target)
+        except MemoryError:
+            raise
+        except Exception as error:
+            log.exception("shipper_entry_unreadable", number=entry.number)
+            self._set_aside(entry, error)
+            return None
+        return Prepared(entry.number, len(entry.payload), batch, made)
+
+    def _set_aside(self, entry: Entry, error: Exception) -> None:
+        self._journal.set_aside(entry.number, repr(error))
+        ENTRIES_SET_ASIDE.inc()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.db.utils import InterfaceError
 
 from app.core.errors import Unavailable
 from app.ingest.decisions import FILE_NAME, Decisions
-from app.ingest.directory import DefaultStreams
+from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.prefetch import TOGETHER_RECORDS, Prefetch, Prepared
 from app.journal.journal import Journal
 from tests.unit.ingest.shipping.entries import batch
@@ -86,3 +87,19 @@ def test_an_entry_whose_stream_cannot_be_written_down_stays_in_the_journal(
     prefetch = Prefetch(journal, decisions, after=0)
     assert [one.number for one in _take(prefetch)] == [1]
     prefetch.close()
+
+
+def test_an_entry_is_not_unreadable_because_its_stream_cannot_be_looked_up(
+    journal: Journal,
+) -> None:
+    def directory(_org: object, _stream: str) -> StreamTarget:
+        raise InterfaceError("connection already closed")
+
+    journal.append([_entry(1)])
+    prefetch = Prefetch(journal, Decisions(directory, journal.directory, last_number=0), after=0)
+    try:
+        with pytest.raises(InterfaceError):
+            _take(prefetch)
+    finally:
+        prefetch.close()
+    assert (journal.state().entries, journal.state().damaged) == (1, 0)
