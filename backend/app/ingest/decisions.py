@@ -47,7 +47,9 @@ class _Held:
     asked_at: float | None = None  # when the directory was asked
 
     def at(self, number: int) -> StreamTarget:
-        return next(target for first, target in reversed(self.turns) if first <= number)
+        held = (target for first, target in reversed(self.turns) if first <= number)
+        # Of a journal that began anew beside this file no entry is after the first turn.
+        return next(held, self.turns[0][1])
 
     def turn(self, first: int, target: StreamTarget) -> None:
         """From this entry on it is another one."""

@@ -184,6 +184,16 @@ def test_a_file_that_has_no_room_to_be_made_anew_stays_as_it_is(tmp_path: Path) 
     assert decisions(ACME, "2", 13) == StreamTarget("2", 30)
 
 
+@pytest.mark.parametrize("days", [7, 30])
+def test_a_journal_that_begins_anew_beside_old_decisions_is_shipped(
+    tmp_path: Path, days: int
+) -> None:
+    (tmp_path / FILE_NAME).write_text(f'["{ACME}","","default",{days},500]\n')
+    for last_number in (0, 1):
+        decisions = Decisions(Changing(), tmp_path, last_number=last_number, clock=HandClock())
+        assert decisions(ACME, "", 1) == StreamTarget("default", 30)
+
+
 @contextmanager
 def _files_of_at_most(size: int) -> Iterator[None]:
     """As on a disk without room: no file grows beyond so many bytes."""
