@@ -36,11 +36,22 @@ class PulsingScheduler(Scheduler):
 
     @override
     def tick(self, *arguments: Any, **named: Any) -> Any:
+        self._follow_a_clock_set_back()
         seconds = super().tick(*arguments, **named)
         if time.monotonic() - self._noted_at >= PULSE_SECONDS:
             self._noted_at = time.monotonic()
             note(Pulse.BEAT)
         return seconds
+
+    def _follow_a_clock_set_back(self) -> None:
+        """Celery would send nothing until the clock is where it was."""
+        entries: list[Any] = list(self.schedule.values())
+        ahead = [entry for entry in entries if entry.last_run_at > entry.default_now()]
+        for entry in ahead:
+            entry.last_run_at = entry.default_now()
+        if ahead:
+            # It is worked out anew from these.
+            self._heap = None
 
 
 class WorkerPulse(bootsteps.StartStopStep):
