@@ -17,10 +17,15 @@ import sys
 import threading
 
 _PR_SET_PDEATHSIG = 1
+# Ctrl-C in a terminal reaches everybody: who is still starting would end with a stack trace.
+BLOCKED = frozenset({signal.SIGINT})
 
 
 def main(argv: list[str]) -> None:
     """Ties the process to its parent, then becomes the program."""
+    for number in BLOCKED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     lifeline, program, *arguments = argv
     tie_to_parent(int(lifeline))
     sys.argv = [program, *arguments]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,8 +15,12 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     inherited: Iterable[int] = (),
     output: Path | None = None,
+    blocked: Iterable[signal.Signals] = (),
 ) -> int:
-    """The process id of `python <arguments>`; its output goes to ours, or into the file."""
+    """The process id of `python <arguments>`; its output goes to ours, or into the file.
+
+    `blocked` signals wait for it until it unblocks them.
+    """
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
     ]
@@ -29,6 +34,7 @@ def spawn(
         [sys.executable, *arguments],
         {**os.environ, **(environment or {})},
         file_actions=actions,
+        setsigmask=blocked,
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from app.core.clock import Clock
+from config.child import BLOCKED
 from config.spawn import spawn
 
 FIRST_DELAY_SECONDS = 0.05
@@ -138,6 +139,7 @@ class Supervisor:
             ("-m", "config.child", str(lifeline), *part.command),
             environment=part.environment,
             inherited=(lifeline, *self._inherited, *part.inherited),
+            blocked=BLOCKED,
         )
         child.started_at = self._clock.monotonic()
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.child import BLOCKED
+from config.spawn import spawn, wait
+
 pytestmark = pytest.mark.alone
 
 BACKEND = Path(__file__).resolve().parents[2]
@@ -104,6 +107,21 @@ def test_nobody_is_restarted_when_the_signal_reaches_all_at_once(
     os.killpg(group.process.pid, number)
     assert group.process.wait(SECONDS) == 0
     assert not [sentence for sentence in group.rest() if "again" in sentence or "up" in sentence]
+
+
+def test_a_child_that_is_interrupted_while_it_starts_says_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    program = ("-m", "config.child", str(reading), "tests.process.sleeper")
+    for moment in range(25):
+        child = spawn(program, inherited=(reading,), blocked=BLOCKED)
+        time.sleep(moment / 250)
+        os.kill(child, signal.SIGINT)
+        assert wait(child) == -signal.SIGINT
+    assert capfd.readouterr().err == ""
+    os.close(reading)
+    os.close(writing)
 
 
 def test_nobody_is_restarted_when_the_children_hear_it_first(group: Group) -> None:
