@@ -28,6 +28,8 @@ BATCH = 1_000
 # Tried: one, two and four connections, a thousand to eight thousand documents in a request.
 CONNECTIONS = 2
 DOCUMENTS_A_REQUEST = 4_000
+# Elasticsearch tells sizes that are up to ten seconds old.
+STATS_SECONDS = 11.0
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 _JSON = {"Content-Type": "application/json"}
 
@@ -144,11 +146,14 @@ class RawElastic:
     def refresh(self, indices: str) -> None:
         self.call("POST", f"/{indices}/_refresh")
 
-    def settle(self, indices: str) -> None:
-        """Everything on disk, and no merge under way."""
+    def settle(self, indices: str, *, is_merged: bool) -> None:
+        """Everything on disk, and no merge under way; `is_merged`: in one segment each."""
+        if is_merged:
+            self.call("POST", f"/{indices}/_forcemerge?max_num_segments=1")
         self.call("POST", f"/{indices}/_flush?wait_if_ongoing=true")
         while self._merging(indices):
             time.sleep(0.2)
+        time.sleep(STATS_SECONDS)
 
     def disk_bytes(self, indices: str) -> int:
         told = self.call("GET", f"/{indices}/_stats/store")
@@ -198,7 +203,7 @@ class RawElastic:
         return current
 
     def _connected(self) -> HTTPConnection:
-        return HTTPConnection(self._address.hostname or "", self._address.port, timeout=120)
+        return HTTPConnection(self._address.hostname or "", self._address.port, timeout=600)
 
     def _ask(
         self,
