@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -24,6 +25,8 @@ from app.journal.batch import Batch, decode
 from app.journal.journal import Entry, Journal
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 READ_BYTES = 4 << 20
 # Small entries are handed over together: what a store looks up for one it can for all of them.
@@ -172,25 +175,24 @@ class Prefetch:
     def _prepared(self, entry: Entry) -> Prepared | None:
         """`None` for an entry that nobody can ever read: it is set aside. Raises what may have
         passed when it is tried again: a version of a later release, a directory that is down."""
+        batch = self._read(entry, lambda: decode(entry.payload))
+        if batch is None:
+            return None
+        # What fails here is not about the entry.
+        target = self._decisions(batch.org_id, batch.stream, entry.number)
+        made = self._read(entry, lambda: normalise(batch, target))
+        if made is None:
+            return None
+        return Prepared(entry.number, len(entry.payload), batch, made)
+
+    def _read(self, entry: Entry, work: Callable[[], T]) -> T | None:
+        """What comes of a step that depends on the entry alone; `None` when it is set aside."""
         try:
-            batch = decode(entry.payload)
+            return work()
         except (ElkError, MemoryError):
             raise
         except Exception as error:
             log.exception("shipper_entry_unreadable", number=entry.number)
-            self._set_aside(entry, error)
+            self._journal.set_aside(entry.number, repr(error))
+            ENTRIES_SET_ASIDE.inc()
             return None
-        target = self._decisions(batch.org_id, batch.stream, entry.number)
-        try:
-            made = normalise(batch, target)
-        except MemoryError:
-            raise
-        except Exception as error:
-            log.exception("shipper_entry_unreadable", number=entry.number)
-            self._set_aside(entry, error)
-            return None
-        return Prepared(entry.number, len(entry.payload), batch, made)
-
-    def _set_aside(self, entry: Entry, error: Exception) -> None:
-        self._journal.set_aside(entry.number, repr(error))
-        ENTRIES_SET_ASIDE.inc()
