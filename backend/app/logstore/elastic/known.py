@@ -109,10 +109,10 @@ class SentIds:
         questions = _questions(asked)
         places = [(one.place, one.key) for one in questions]
         unseen = [place for place in places if place not in self._foreseen]
-        sources = self._foreseen | dict(zip(unseen, self._sources(unseen), strict=True))
+        seen = dict(zip(unseen, self._sources(unseen), strict=True))
         found: Found = {}
         for one, place in zip(questions, places, strict=True):
-            known = self._known(one, sources[place])
+            known = self._known(one, seen[place] if place in seen else self._foreseen[place])
             # Of what cannot be read nothing is known; whoever stores the record asks again.
             if known is not None and known is not UNREAD:
                 record = one.record

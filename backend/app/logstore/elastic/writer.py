@@ -83,8 +83,10 @@ class ElasticWriter:
 
     def expect(self, entries: Sequence[Sequence[RoutedRecord]]) -> None:
         """See `LogWriter`: asks for the sent ids of all of them."""
+        if len(entries) < 2:
+            return  # it is asked for when it is appended
         sent = [record for records in entries for record in records if record.is_sent]
-        if not sent or len(entries) == 1:
+        if not sent:
             return
         # Whoever appends them asks again, and is told.
         with suppress(Unavailable):
