@@ -86,8 +86,7 @@ class Outbox:
     def add(self, entry: Entry, position: Position) -> None:
         """Takes records; sends what makes a whole batch."""
         self._doubtful += [(record, position) for record in entry.doubtful]
-        self._touched |= entry.places
-        self._late.note(entry.tried)
+        self._note(entry)
         added_bytes = sum(map(len, map(_LINES, entry.items)))
         if self._waiting_bytes + added_bytes < self._size.bytes:
             self._waiting += entry.items
@@ -140,6 +139,11 @@ class Outbox:
         self._pool.shutdown()
         self._lane_pool.shutdown()
 
+    def _note(self, entry: Entry) -> None:
+        """What an entry found in Elasticsearch."""
+        self._touched |= entry.places
+        self._late.note(entry.tried)
+
     def _put(self, item: Item) -> None:
         self._waiting.append(item)
         self._waiting_bytes += len(item.lines)
@@ -161,8 +165,7 @@ class Outbox:
         for record, position in doubtful:
             entry = Entry(self._shelf, self._sent_ids, position)
             entry.take([record])
-            self._touched |= entry.places
-            self._late.note(entry.tried)
+            self._note(entry)
             for item in entry.items:
                 self._put(item)
             for again in entry.doubtful:
