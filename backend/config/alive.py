@@ -16,7 +16,6 @@ from config.env import Env
 
 # A commit to a store that hangs takes a while; so long takes none.
 SILENT_SECONDS = 120.0
-_NS_PER_SECOND = 1_000_000_000
 
 
 def main() -> None:
@@ -35,8 +34,7 @@ def why_not(journal_dir: Path, now_ns: int) -> str:
         return "has not run yet"
     if status.state == "stopped":
         return "has stopped"
-    # A time ahead is of before the clock was set back.
-    silent_seconds = abs(now_ns - status.updated_ns) / _NS_PER_SECOND
+    silent_seconds = status.silent_seconds(now_ns)
     if silent_seconds > SILENT_SECONDS:
         return f"says nothing for {silent_seconds:.0f} s"
     return ""

@@ -138,9 +138,7 @@ def check_shipper() -> Report:
     status = read_status(Path(settings.JOURNAL_DIR))
     if status is None:
         return Report(Status.DOWN, {**facts, "detail": "it has not run yet"})
-    # A time ahead is of before the clock was set back.
-    silent_seconds = abs(now_ns - status.updated_ns) / NS_PER_SECOND
-    if status.state == "stopped" or silent_seconds > SHIPPER_SILENT_SECONDS:
+    if status.state == "stopped" or status.silent_seconds(now_ns) > SHIPPER_SILENT_SECONDS:
         return Report(Status.DOWN, {**facts, "detail": "it does not run"})
     if status.state != "running":
         why = f": {status.last_error}" if status.state == HOLDING_BACK and status.last_error else ""

@@ -10,6 +10,7 @@ import orjson
 
 FILE_NAME = "shipper.json"
 HOLDING_BACK = "holding back"
+_NS_PER_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,10 @@ class ShipperStatus:
     last_commit_ns: int | None = None
     last_error: str | None = None
     last_error_ns: int | None = None
+
+    def silent_seconds(self, now_ns: int) -> float:
+        """For how long it has said nothing. A time ahead is of before the clock was set back."""
+        return abs(now_ns - self.updated_ns) / _NS_PER_SECOND
 
 
 def write_status(directory: Path, status: ShipperStatus) -> None:
