@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import DEFAULT_LIMITS, ElasticWriter, Limits
 from tests.elastic_indices import own_indices
+from tests.recording_proxy import RecordingProxy
 
 
 @pytest.fixture
@@ -26,6 +28,20 @@ def cluster(location: Path) -> Iterator[Cluster]:
     opened = Cluster(location)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[RecordingProxy]:
+    """Stands before Elasticsearch, remembers what is asked, and answers some requests itself."""
+    opened = RecordingProxy(os.environ["ELASTICSEARCH_HOSTS"])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def through(location: Path, proxy: RecordingProxy) -> Path:
+    """The same indices, behind it."""
+    return Path(f"{proxy.url}#{str(location).partition('#')[2]}")
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,20 +20,6 @@ from tests.recording_proxy import RecordingProxy
 pytestmark = pytest.mark.elastic
 OTHER_JOURNAL = "018f3c00-0000-7000-8000-0000000000f1"
 NO_PATIENCE = Limits(0.3)
-
-
-@pytest.fixture
-def proxy() -> Iterator[RecordingProxy]:
-    """Stands before Elasticsearch, and answers some requests itself."""
-    opened = RecordingProxy(os.environ["ELASTICSEARCH_HOSTS"])
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def through(location: Path, proxy: RecordingProxy) -> Path:
-    """The same indices, behind it."""
-    return Path(f"{proxy.url}#{str(location).partition('#')[2]}")
 
 
 def _append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,17 +28,8 @@ RECOVERY_SECONDS = 30.0
 
 
 @pytest.fixture
-def proxy() -> Iterator[RecordingProxy]:
-    """Stands between the later shipper and Elasticsearch."""
-    opened = RecordingProxy(os.environ["ELASTICSEARCH_HOSTS"])
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def shippers(location: Path, proxy: RecordingProxy) -> Iterator[dict[str, ElasticWriter]]:
+def shippers(location: Path, through: Path) -> Iterator[dict[str, ElasticWriter]]:
     """One on each side, by its journal; each side has its partition already."""
-    through = Path(f"{proxy.url}#{str(location).partition('#')[2]}")
     opened = {
         EARLY: ElasticWriter(location, holds_back=True),
         LATE: ElasticWriter(through, holds_back=True, limits=NO_PATIENCE),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -48,7 +47,6 @@ from tests.conformance.cast import ACME, ALICE, GLOBEX
 from tests.conformance.records import ALWAYS, NOON_NS, a_record
 from tests.recording_proxy import RecordingProxy
 
-HOSTS = os.environ.get("ELASTICSEARCH_HOSTS", "")
 PACKAGE = Path(reader_module.__file__).parent
 A = field_named("a")
 ANSWERING = ("reader", "facets", "tables", "groups", "measures", "long_values", "compile")
@@ -106,15 +104,7 @@ QUESTIONS: dict[str, Callable[[LogReader, Filter], object]] = {
 
 
 @pytest.fixture
-def proxy() -> Iterator[RecordingProxy]:
-    """Remembers what is asked of the real server."""
-    opened = RecordingProxy(HOSTS)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(location: Path, proxy: RecordingProxy) -> Iterator[ElasticReader]:
+def reader(location: Path, through: Path) -> Iterator[ElasticReader]:
     """A reader through the proxy, with records of two organisations."""
     writer = ElasticWriter(location)
     many = {f"f{place}": place for place in range(210)}
@@ -130,7 +120,7 @@ def reader(location: Path, proxy: RecordingProxy) -> Iterator[ElasticReader]:
     ]
     writer.append(records, position=Position("j", 1))
     writer.close()
-    opened = ElasticReader(f"{proxy.url}#{str(location).partition('#')[2]}")
+    opened = ElasticReader(through)
     yield opened
     opened.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,15 @@ def _periods(cluster: Cluster) -> list[str]:
     return sorted(
         name.removeprefix(f"{cluster.prefix}-").replace("-pool0-", " ") for name in listed
     )
+
+
+def _with_one_expired(writer: ElasticWriter) -> int:
+    """The time at which one of two partitions has expired."""
+    now_ns = BEFORE_MIDNIGHT_NS + 30 * NS_PER_DAY
+    records = [a_record(retention_class=3), a_record(retention_class=3, received=now_ns)]
+    writer.append(records, position=Position(JOURNAL, 1))
+    writer.commit()
+    return now_ns
 
 
 def test_a_partition_that_cannot_be_deleted_keeps_neither_others_nor_what_is_made_ahead(
@@ -48,10 +56,7 @@ def test_a_partition_that_cannot_be_deleted_keeps_neither_others_nor_what_is_mad
 def test_a_shipper_makes_ahead_what_it_can_though_it_cannot_delete_all(
     writer: ElasticWriter, cluster: Cluster
 ) -> None:
-    now_ns = BEFORE_MIDNIGHT_NS + 30 * NS_PER_DAY
-    records = [a_record(retention_class=3), a_record(retention_class=3, received=now_ns)]
-    writer.append(records, position=Position(JOURNAL, 1))
-    writer.commit()
+    now_ns = _with_one_expired(writer)
     kept = f"/{cluster.prefix}-3d-pool0-2026-11-20/_settings"
     cluster.call("PUT", kept, body={"index.blocks.read_only": True})
     with pytest.raises(Unavailable, match="cannot be deleted"):
@@ -61,18 +66,13 @@ def test_a_shipper_makes_ahead_what_it_can_though_it_cannot_delete_all(
 
 
 def test_where_nothing_more_can_be_made_what_has_expired_goes_all_the_same(
-    writer: ElasticWriter, cluster: Cluster
+    through: Path, proxy: RecordingProxy, writer: ElasticWriter, cluster: Cluster
 ) -> None:
-    now_ns = BEFORE_MIDNIGHT_NS + 30 * NS_PER_DAY
-    records = [a_record(retention_class=3), a_record(retention_class=3, received=now_ns)]
-    writer.append(records, position=Position(JOURNAL, 1))
-    writer.commit()
-    proxy = RecordingProxy(os.environ["ELASTICSEARCH_HOSTS"])
+    now_ns = _with_one_expired(writer)
     # As Elasticsearch answers when there are as many shards as it wants.
     proxy.answers[f"/{cluster.prefix}-3d-pool0-2026-12-21"] = 400
     with pytest.raises(Unavailable, match="cannot be made"):
-        keep_up(Path(f"{proxy.url}#{cluster.prefix}"), now_ns)
-    proxy.close()
+        keep_up(through, now_ns)
     assert _periods(cluster) == ["3d 2026-12-20"]
 
 
