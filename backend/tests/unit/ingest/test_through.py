@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from app.core.errors import Broken, Full, Unavailable
-from app.core.ids import OrgId, uuid7_run
+from app.core.ids import uuid7_run
 from app.ingest import through
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.through import StoreThrough
@@ -23,6 +23,7 @@ from app.logstore.types import AppendReport, RoutedRecord, SearchPlan, StoreHeal
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE
 from tests.conformance.records import NOON_NS
+from tests.unit.ingest.watcher import Watcher
 
 
 @dataclass
@@ -275,32 +276,16 @@ def test_the_end_stores_what_waits_and_takes_nothing_more(gate: Gate, store: Mem
     assert refused.value.code == "intake_ending"
 
 
-@dataclass
-class Listener:
-    name: str = "listener"
-    seen: list[str] = field(default_factory=list)
-    is_closed: bool = False
-
-    def wants(self, _org_id: OrgId) -> bool:
-        return True
-
-    def observe(self, records: Sequence[RoutedRecord]) -> None:
-        self.seen += [record.message for record in records]
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
 def test_observers_see_what_is_stored(gate: Gate) -> None:
-    listener = Listener()
-    keeper = StoreThrough(gate, DefaultStreams(), observers=[listener])
+    watcher = Watcher("watcher")
+    keeper = StoreThrough(gate, DefaultStreams(), observers=[watcher])
     keeper.keep([payload(b'{"message":"a"}')])
     gate.is_refusing = True
     with pytest.raises(Unavailable):
         keeper.keep([payload(b'{"message":"b"}')])
     keeper.close()
-    assert listener.seen == ["a"]
-    assert listener.is_closed
+    assert watcher.seen == ["a"]
+    assert watcher.is_closed
 
 
 def test_partitions_are_looked_after_where_no_shipper_does(

@@ -119,33 +119,24 @@ class PickyStore(MemoryStore):
         rejected = tuple(
             Rejected(index, "too_odd", "nobody wants it")
             for index, record in enumerate(records)
-            if self._unwanted in record.message
-            and (record.stream == "default" or not self._unwanted)
+            if self._is_unwanted(record)
         )
         bad = {one.index for one in rejected}
         good = [record for index, record in enumerate(records) if index not in bad]
         report = super().append(good, position=position)
         return AppendReport(report.stored, report.repeated, rejected)
 
+    def _is_unwanted(self, record: RoutedRecord) -> bool:
+        is_bound = record.stream == "default" or not self._unwanted
+        return self._unwanted in record.message and is_bound
 
-class StrictStore(MemoryStore):
+
+class StrictStore(PickyStore):
     """Never takes what has this in its message, in quarantine neither."""
 
-    def __init__(self, unwanted: str) -> None:
-        super().__init__()
-        self._unwanted = unwanted
-
     @override
-    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
-        rejected = tuple(
-            Rejected(index, "too_odd", "nobody wants it")
-            for index, record in enumerate(records)
-            if self._unwanted in record.message
-        )
-        bad = {one.index for one in rejected}
-        good = [record for index, record in enumerate(records) if index not in bad]
-        report = super().append(good, position=position)
-        return AppendReport(report.stored, report.repeated, rejected)
+    def _is_unwanted(self, record: RoutedRecord) -> bool:
+        return self._unwanted in record.message
 
 
 class ForgetfulStore(PickyStore):

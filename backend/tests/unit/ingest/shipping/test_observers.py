@@ -20,6 +20,7 @@ from app.logstore.types import Position, RoutedRecord
 from tests.shipping import PATIENCE_SECONDS, is_shipped, shipping, until
 from tests.unit.ingest.shipping.entries import QUICK, batch
 from tests.unit.ingest.shipping.stores import PickyStore
+from tests.unit.ingest.watcher import Watcher
 
 BATCH = Batch(OrgId(UUID(int=1)), 1, 1, "ndjson", [b"x"])
 RECORDS = [quarantined(BATCH, 0, reason="test")] * 10
@@ -111,24 +112,6 @@ def test_an_observer_gets_what_it_wants_at_that_time() -> None:
     lane.offer(RECORDS)
     lane.close(timeout_seconds=PATIENCE_SECONDS)
     assert observer.seen == 10
-
-
-class Watcher:
-    """Remembers what it saw."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.seen: list[str] = []
-        self.is_closed = False
-
-    def wants(self, _org_id: OrgId) -> bool:
-        return True
-
-    def observe(self, records: Sequence[RoutedRecord]) -> None:
-        self.seen += [record.message for record in records]
-
-    def close(self) -> None:
-        self.is_closed = True
 
 
 class Failing:
