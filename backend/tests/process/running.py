@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -25,11 +24,15 @@ class Running:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
-        self._heard: queue.Queue[str] = queue.Queue()
+        self._unheard: list[str] = []
+        self._speech = threading.Condition()
         self._reader: threading.Thread | None = None
 
     def launch(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Runs Python with these, not waiting for anything."""
+        """Runs Python with these, not waiting for anything; what an earlier one said and nobody
+        heard is no longer heard."""
+        with self._speech:
+            self._unheard.clear()
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=BACKEND,
@@ -57,18 +60,20 @@ class Running:
         return "\n".join(self.said)
 
     def hear(self, words: str, seconds: float = HEAR_SECONDS) -> str:
-        """The next line in which this expression is found; `AssertionError` with all that was said
-        if there is none."""
+        """The first line not heard yet in which this expression is found, in whatever order its
+        parts speak; `AssertionError` with all that was said if there is none."""
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                line = self._heard.get(timeout=min(left, 0.1))
-            except queue.Empty:
-                if not self.is_running():
+        with self._speech:
+            while True:
+                line = next((line for line in self._unheard if re.search(words, line)), None)
+                if line is not None:
+                    self._unheard.remove(line)
+                    return line
+                left = deadline - time.monotonic()
+                # Of one that has ended the reader still reads what it said last.
+                if left <= 0 or not (self._reader and self._reader.is_alive()):
                     break
-                continue
-            if re.search(words, line):
-                return line
+                self._speech.wait(min(left, 0.1))
         raise AssertionError(f"{words!r} was not said in {seconds} s:\n{self.told}")
 
     def ask_to_stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -101,5 +106,7 @@ class Running:
         assert process.stdout is not None
         with process.stdout as lines:
             for line in lines:
-                self.said.append(line.rstrip())
-                self._heard.put(line.rstrip())
+                with self._speech:
+                    self.said.append(line.rstrip())
+                    self._unheard.append(line.rstrip())
+                    self._speech.notify_all()
