@@ -1,8 +1,11 @@
-"""At most so many wrong passwords a minute and account, and so many registrations of an address.
+"""At most so many wrong passwords a minute and account, and of an address so many attempts to sign
+in, registrations and renewals.
 
-An attempt is counted before the password is looked at, and the right one ends the count: so that of
-many at once no more get through than of many one after the other. While the count cannot be kept,
-nobody gets in (`Unavailable`): else whoever silences Redis may guess as long as they like.
+An attempt is counted before the password is looked at, and the right one ends the count of its
+account: so that of many at once no more get through than of many one after the other. The count of
+an address goes on: else whoever has an account guesses others' between two sign-ins of their own.
+While the count cannot be kept, nobody gets in (`Unavailable`): else whoever silences Redis may guess
+as long as they like.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from django.conf import settings
 from app.core.errors import Unavailable
 from app.core.limits.process import limiter
 from app.core.limits.rules import Charge, Rate, over, read_rate
+from app.core.request_context import current_request
 
 _WINDOW_SECONDS = 60.0
 # Whoever has one address of IPv6 has all of such a network.
@@ -23,10 +27,19 @@ _IPV6_BITS = 64
 
 
 def begin_attempt(account: str) -> None:
-    """Raises `OverLimit` when the account has had its failures of this minute."""
-    refusal = limiter().take(Charge(_failures(), _subject(account)))
-    if refusal is not None:
+    """Raises `OverLimit` when the account has had its failures of this minute, or the address that
+    asks its attempts."""
+    charges = [Charge(_failures(), _subject(account))]
+    address = current_request().address
+    if address:
+        rate = read_rate("sign_in_address_throttled", settings.LOGIN_RATE)
+        charges.append(Charge(rate, network_of(address)))
+    refusal = limiter().take(*charges)
+    if refusal is None:
+        return
+    if refusal.limit == charges[0].limit:
         raise over(refusal, "too many failed attempts to sign in")
+    raise over(refusal, f"more than {settings.LOGIN_RATE} attempts to sign in from an address")
 
 
 def forget_failures(account: str) -> None:
@@ -42,6 +55,16 @@ def check_registration(address: str) -> None:
     refusal = limiter().take(Charge(rate, network_of(address)))
     if refusal is not None:
         raise over(refusal, f"more than {settings.REGISTRATION_RATE} registrations from an address")
+
+
+def check_renewal(address: str) -> None:
+    """Raises `OverLimit` when sessions were renewed too often from this address."""
+    rate = read_rate("renewal_throttled", settings.REFRESH_RATE)
+    # Nobody can guess a token: while the count cannot be kept, whoever is signed in stays so.
+    with suppress(Unavailable):
+        refusal = limiter().take(Charge(rate, network_of(address)))
+        if refusal is not None:
+            raise over(refusal, f"more than {settings.REFRESH_RATE} renewals from an address")
 
 
 def network_of(address: str) -> str:

@@ -22,7 +22,7 @@ from app.users.api import serializers
 from app.users.api.documentation import LIST_PARAMETERS, paged
 from app.users.authentication import PersonCaller, forget_callers, identify
 from app.users.credentials import TokenShown, find_credential
-from app.users.login_throttle import check_registration
+from app.users.login_throttle import check_registration, check_renewal
 from app.users.org_view import OrgView, PersonView
 from app.users.selectors import (
     ApiKeyFacts,
@@ -80,6 +80,7 @@ class Refresh(PublicEndpoint):
 
     @extend_schema(request=serializers.RefreshIn, responses=serializers.TokensOut, auth=[])
     def post(self, request: Request) -> Response:
+        check_renewal(current_request().address)
         sent = _read(serializers.RefreshIn, request)
         try:
             pair = renew(refresh=sent["refresh"], now=utc_now())

@@ -12,6 +12,7 @@ from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 
 LOGIN = "/api/auth/login/"
+REFRESH = "/api/auth/refresh/"
 REGISTER = "/api/v1/users/register/"
 ADMIN = "/admin/login/"
 PROFILE = "/api/v1/users/profile/"
@@ -40,6 +41,7 @@ def test_signing_in_waits_for_redis_and_everything_else_goes_on(
     assert anonymous.post(ADMIN, RIGHT, format="multipart").status_code == 503
     assert time.monotonic() - began < 5
     assert alice.client.get(PROFILE).status_code == 200
+    assert anonymous.post(REFRESH, {"refresh": alice.tokens.refresh}).status_code == 200
     own_redis.start() if trouble == "killed" else own_redis.go_on()
     deadline = time.monotonic() + 5
     while anonymous.post(LOGIN, RIGHT).status_code == 503:
@@ -54,9 +56,10 @@ def test_failures_are_counted_in_redis_and_the_right_password_ends_the_count(
     use_redis(own_redis)
     for _ in range(9):
         assert anonymous.post(LOGIN, WRONG).status_code == 401
-    assert own_redis.client().dbsize() == 1
+    # Those of the account, and those of the address.
+    assert own_redis.client().dbsize() == 2
     assert anonymous.post(LOGIN, RIGHT).status_code == 200
-    assert own_redis.client().dbsize() == 0
+    assert own_redis.client().dbsize() == 1
     for _ in range(10):
         assert anonymous.post(LOGIN, WRONG).status_code == 401
     refused = anonymous.post(LOGIN, RIGHT)

@@ -257,3 +257,69 @@ def test_sessions_that_were_ended_leave_nothing_that_grows(
     anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD})
     # The one that Alice had and the new one.
     assert RefreshToken.objects.filter(user_id=alice.user_id).count() == 2
+
+
+def test_one_address_cannot_try_a_password_on_every_account(
+    alice: Person, charlie: Person, anonymous: APIClient, settings: Settings
+) -> None:
+    settings.LOGIN_RATE = "3/minute"
+    for name in ("nobody", "charlie", "somebody"):
+        assert anonymous.post(LOGIN, {"username": name, "password": "no"}).status_code == 401
+    right = {"username": "alice", "password": PASSWORD}
+    refused = anonymous.post(LOGIN, right)
+    assert (refused.status_code, refused.json()["code"]) == (429, "sign_in_address_throttled")
+    assert refused["Content-Type"] == "application/problem+json"
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+def test_signing_in_to_an_account_of_ones_own_does_not_end_the_count_of_the_address(
+    alice: Person, charlie: Person, anonymous: APIClient, settings: Settings
+) -> None:
+    settings.LOGIN_RATE = "4/minute"
+    for _ in range(2):
+        wrong = anonymous.post(LOGIN, {"username": "charlie", "password": "no"})
+        assert wrong.status_code == 401
+        assert anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD}).status_code == 200
+    refused = anonymous.post(LOGIN, {"username": "charlie", "password": "no"})
+    assert (refused.status_code, refused.json()["code"]) == (429, "sign_in_address_throttled")
+
+
+def test_a_network_of_ipv6_is_one_address_and_only_our_proxy_says_whose(
+    alice: Person, anonymous: APIClient, settings: Settings
+) -> None:
+    settings.LOGIN_RATE = "1/minute"
+    settings.TRUSTED_PROXIES = 1
+    right = {"username": "alice", "password": PASSWORD}
+
+    def status(forwarded: str) -> int:
+        answer = anonymous.post(LOGIN, right, headers={"X-Forwarded-For": forwarded})
+        return answer.status_code
+
+    assert status("2001:db8:0:1::1") == 200
+    assert status("2001:db8:0:1:ffff::2") == 429
+    assert status("192.0.2.7, 2001:db8:0:1::1") == 429
+    assert status("2001:db8:0:2::1") == 200
+
+
+def test_the_admin_counts_attempts_of_an_address_too(
+    alice: Person, anonymous: APIClient, settings: Settings
+) -> None:
+    settings.LOGIN_RATE = "1/minute"
+    wrong = {"username": "nobody", "password": "no"}
+    assert anonymous.post("/admin/login/", wrong, format="multipart").status_code == 200
+    refused = anonymous.post(LOGIN, {"username": "alice", "password": PASSWORD})
+    assert (refused.status_code, refused.json()["code"]) == (429, "sign_in_address_throttled")
+
+
+def test_renewals_of_one_address_are_limited(
+    alice: Person, anonymous: APIClient, settings: Settings
+) -> None:
+    settings.REFRESH_RATE = "2/minute"
+    for _ in range(2):
+        assert anonymous.post(REFRESH, {"refresh": "nonsense"}).status_code == 401
+    refused = anonymous.post(REFRESH, {"refresh": alice.tokens.refresh})
+    assert (refused.status_code, refused.json()["code"]) == (429, "renewal_throttled")
+    assert int(refused["Retry-After"]) > 0
+    elsewhere = anonymous.post(REFRESH, {"refresh": alice.tokens.refresh}, REMOTE_ADDR="192.0.2.7")
+    assert elsewhere.status_code == 200
