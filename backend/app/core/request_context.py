@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
-
-from django.conf import settings
 
 from app.core.ids import uuid7
 
 HEADER = "X-Request-ID"
-
-_MAX_ADDRESS_LENGTH = 45
 
 # What a proxy or a client may call a request: it is written to logs and sent back in a header.
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,127}")
@@ -53,14 +48,3 @@ def request_id_from(sent: str | None) -> str:
     if sent is not None and _ACCEPTED_ID.fullmatch(sent):
         return sent
     return str(uuid7())
-
-
-def client_address(environ: Mapping[str, Any]) -> str:
-    """The client's address, from a WSGI environment: the peer's, or what the outermost of our own
-    proxies (`TRUSTED_PROXIES` of them) saw. What a client writes there itself is never believed."""
-    proxies: int = settings.TRUSTED_PROXIES
-    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", ""))
-    if proxies and forwarded:
-        hops = [hop.strip() for hop in forwarded.split(",")]
-        return hops[-min(proxies, len(hops))][:_MAX_ADDRESS_LENGTH]
-    return str(environ.get("REMOTE_ADDR") or "")

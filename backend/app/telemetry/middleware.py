@@ -8,12 +8,12 @@ import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from app.core.addresses import client_address
 from app.core.clock import SYSTEM_CLOCK
 from app.core.request_context import (
     HEADER,
     RequestContext,
     answering,
-    client_address,
     current_request,
     request_id_from,
 )
@@ -37,9 +37,10 @@ class Telemetry:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        context = RequestContext(
-            request_id_from(request.headers.get(HEADER)), client_address(request.META)
+        address = client_address(
+            str(request.META.get("REMOTE_ADDR") or ""), request.headers.get("X-Forwarded-For", "")
         )
+        context = RequestContext(request_id_from(request.headers.get(HEADER)), address)
         started = SYSTEM_CLOCK.monotonic()
         with answering(context):
             response = self._get_response(request)

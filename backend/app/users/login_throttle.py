@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 
+from app.core.addresses import network_of
 from app.core.errors import Unavailable
 from app.core.limits.process import limiter
 from app.core.limits.rules import Charge, Rate, over, read_rate
 from app.core.request_context import current_request
 
 _WINDOW_SECONDS = 60.0
-# Whoever has one address of IPv6 has all of such a network.
-_IPV6_BITS = 64
 
 
 def begin_attempt(account: str) -> None:
@@ -65,17 +63,6 @@ def check_renewal(address: str) -> None:
         refusal = limiter().take(Charge(rate, network_of(address)))
         if refusal is not None:
             raise over(refusal, f"more than {settings.REFRESH_RATE} renewals from an address")
-
-
-def network_of(address: str) -> str:
-    """What counts as one address."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ip_network((parsed, _IPV6_BITS), strict=False))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def _failures() -> Rate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.users.login_throttle import network_of
+from app.core.addresses import network_of
 
 
 @pytest.mark.parametrize(
