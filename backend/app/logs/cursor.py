@@ -25,14 +25,18 @@ MAX_CURSOR_CHARACTERS = 1_024
 CURSOR_LIFETIME_SECONDS = 86_400
 DIGEST_BYTES = 16
 
-_VERSION = 1
+_VERSION = 2
+# Of a version before receive times: its page had ended behind all records of one id.
+_VERSION_WITHOUT_RECEIVE_TIME = 1
 _MAC_BYTES = 16
 _IS_DESCENDING = 1
 _HAS_STREAM = 2
 _IS_HELD = 4
 # Version, flags, page size, expiry in seconds, now, from, to, timestamp of the last record, and
-# the bytes of its id.
+# the bytes of its id; then its receive time.
 _HEADER = struct.Struct("<BBHIqqqqH")
+_RECEIVE_TIME = struct.Struct("<q")
+_EARLIEST_NS, _LATEST_NS = -(2**63), 2**63 - 1
 _MAX_TEXT_BYTES = 64 * 1024
 
 
@@ -135,18 +139,23 @@ def _pack(cursor: Cursor) -> bytes:
         cursor.after.timestamp_ns,
         len(record_id),
     )
-    return header + record_id + asked
+    return header + _RECEIVE_TIME.pack(cursor.after.observed_ns) + record_id + asked
 
 
 def _unpack(payload: bytes) -> Cursor:
     """Reads what `_pack` made; the signature vouches for it, the version may be another's."""
-    if payload[0] != _VERSION:
+    if payload[0] not in {_VERSION, _VERSION_WITHOUT_RECEIVE_TIME}:
         raise _invalid()
     _version, flags, page_size, expires_at_s, now_ns, from_ns, to_ns, timestamp_ns, id_bytes = (
         _HEADER.unpack_from(payload)
     )
-    start = _HEADER.size + id_bytes
-    record_id = payload[_HEADER.size : start].decode("utf-8", "surrogatepass")
+    id_start = _HEADER.size
+    observed_ns = _EARLIEST_NS if flags & _IS_DESCENDING else _LATEST_NS
+    if payload[0] == _VERSION:
+        (observed_ns,) = _RECEIVE_TIME.unpack_from(payload, id_start)
+        id_start += _RECEIVE_TIME.size
+    start = id_start + id_bytes
+    record_id = payload[id_start:start].decode("utf-8", "surrogatepass")
     asked: AskedText | bytes
     if flags & _IS_HELD:
         asked = payload[start:]
@@ -160,6 +169,6 @@ def _unpack(payload: bytes) -> Cursor:
         now_ns=now_ns,
         range=TimeRange(from_ns, to_ns),
         page_size=page_size,
-        after=SortKey(timestamp_ns, record_id),
+        after=SortKey(timestamp_ns, record_id, observed_ns),
         expires_at_s=expires_at_s,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.logstore.types import NS_PER_DAY, SearchPlan, SortKey, StoredRecord, TimeRange
+from app.logstore.types import NS_PER_DAY, SearchPlan, StoredRecord, TimeRange, sort_key_of
 from app.query.fields import Field
 from app.query.filters import And, Equals, Everything, Exists, Filter, Not
 
@@ -32,7 +32,7 @@ def neighbour_plans(
     The same source: the same stream, and in each field of `by`, built-in keywords, the same value
     or none either.
     """
-    key = SortKey(record.timestamp_ns, record.id)
+    key = sort_key_of(record)
     filter_ = _same_source(record, by)
     earlier = SearchPlan(
         filter=filter_,

@@ -36,6 +36,7 @@ from app.logstore.types import (
     StoreHealth,
     TimeRange,
     ValueList,
+    sort_key_of,
 )
 from app.query.fields import Field
 from app.query.parser import parse
@@ -69,7 +70,7 @@ class LogSearch:
             now_ns=now_ns,
             range=range_,
             page_size=page_size,
-            after=SortKey(0, ""),
+            after=SortKey(0, "", 0),
             expires_at_s=0,
         )
         return self._page(scope, question, place, after=None)
@@ -215,7 +216,7 @@ class LogSearch:
         next_cursor = None
         if page.has_more and page.records:
             last = page.records[-1]
-            next_cursor = self._seal(scope, place, SortKey(last.timestamp_ns, last.id))
+            next_cursor = self._seal(scope, place, sort_key_of(last))
         return SearchAnswer(
             records=page.records,
             spans=spans,

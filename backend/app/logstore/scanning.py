@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from app.logstore.types import Page, SearchPlan, SortKey, StoredRecord
+from app.logstore.types import Page, SearchPlan, StoredRecord, sort_key_of
 
 
 def scan_pages(search: Callable[[SearchPlan], Page], plan: SearchPlan) -> Iterator[StoredRecord]:
@@ -14,6 +14,6 @@ def scan_pages(search: Callable[[SearchPlan], Page], plan: SearchPlan) -> Iterat
     yield from page.records
     while page.has_more and page.records:
         last = page.records[-1]
-        plan = replace(plan, after=SortKey(last.timestamp_ns, last.id))
+        plan = replace(plan, after=sort_key_of(last))
         page = search(plan)
         yield from page.records

@@ -109,10 +109,20 @@ class TimeRange:
 
 
 class SortKey(NamedTuple):
-    """Where a page ended: order is by `@timestamp`, then `id` by code point."""
+    """Where a page ended: order is by `@timestamp`, then `id` by code point, then receive time.
+
+    A sent id that came again when it was not remembered any more is two records of one id, maybe of
+    one `@timestamp`: never of one receive time.
+    """
 
     timestamp_ns: int
     id: str
+    observed_ns: int
+
+
+def sort_key_of(record: RoutedRecord | StoredRecord) -> SortKey:
+    """Where a record stands in the order."""
+    return SortKey(record.timestamp_ns, record.id, record.observed_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.logstore.types import RoutedRecord, SortKey, StoredRecord
+from app.logstore.types import RoutedRecord, SortKey, StoredRecord, sort_key_of
 from app.query import fields
 from app.query.fields import Field, Kind
 from app.query.filters import (
@@ -264,4 +264,4 @@ filters: st.SearchStrategy[Filter] = st.recursive(leaves, _joined, max_leaves=5)
 
 def key_of(record: StoredRecord) -> SortKey:
     """Where a record stands in the order."""
-    return SortKey(record.timestamp_ns, record.id)
+    return sort_key_of(record)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.logstore.types import RoutedRecord, SearchPlan, SortKey, StoredRecord, TimeRange
+from app.logstore.types import NS_PER_DAY, RoutedRecord, SearchPlan, SortKey, TimeRange, sort_key_of
 from app.query.filters import Tokens
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
@@ -42,8 +42,14 @@ def _tied(number: int) -> RoutedRecord:
     return a_sent_record(f"{word}{number}".ljust(500, "x").encode()[:500].decode(errors="ignore"))
 
 
-def _key(record: StoredRecord | RoutedRecord) -> SortKey:
-    return SortKey(record.timestamp_ns, record.id)
+def _followed(store: Store, plan: SearchPlan) -> list[SortKey]:
+    """What whoever goes from page to page is shown."""
+    page = store.reader.search(ALICE, plan)
+    followed = list(map(sort_key_of, page.records))
+    while page.has_more:
+        page = store.reader.search(ALICE, replace(plan, after=followed[-1]))
+        followed += map(sort_key_of, page.records)
+    return followed
 
 
 @pytest.mark.parametrize("is_descending", [True, False])
@@ -60,7 +66,7 @@ def test_thousands_at_one_instant_come_once_each_in_order_while_more_arrive(
     page = store.reader.search(ALICE, plan)
     late = 0
     while True:
-        seen += map(_key, page.records)
+        seen += map(sort_key_of, page.records)
         if not page.has_more:
             break
         late += 1
@@ -68,7 +74,7 @@ def test_thousands_at_one_instant_come_once_each_in_order_while_more_arrive(
         page = store.reader.search(ALICE, replace(plan, after=seen[-1]))
     assert all((b < a) if is_descending else (a < b) for a, b in pairwise(seen))
     assert len(seen) == len(set(seen))
-    assert set(map(_key, records)) <= set(seen)
+    assert set(map(sort_key_of, records)) <= set(seen)
     assert late >= TIES // 997
 
 
@@ -76,8 +82,8 @@ def test_a_filter_pages_like_everything(store: Store) -> None:
     records = [a_record("even" if i % 2 else "odd", at=NOON_NS + i // 10) for i in range(500)]
     store.add(*records)
     plan = SearchPlan(Tokens(("even",)), ALWAYS, limit=7)
-    expected = sorted((_key(r) for r in records if r.message == "even"), reverse=True)
-    assert [_key(r) for r in store.all_pages(ALICE, plan)] == expected
+    expected = sorted((sort_key_of(r) for r in records if r.message == "even"), reverse=True)
+    assert [sort_key_of(r) for r in store.all_pages(ALICE, plan)] == expected
 
 
 @pytest.mark.parametrize("limit", [1, 2, 9, 10, 11, 1000])
@@ -93,7 +99,7 @@ def test_more_is_said_exactly_when_there_is_more(store: Store, limit: int) -> No
         assert page.total == 10
         if not page.has_more:
             return
-        plan = replace(plan, after=_key(page.records[-1]))
+        plan = replace(plan, after=sort_key_of(page.records[-1]))
 
 
 @pytest.mark.parametrize("is_descending", [True, False])
@@ -105,12 +111,12 @@ def test_a_page_may_start_where_no_record_is(
     store.add(*(a_sent_record(name, at=NOON_NS) for name in ("a", "c", "e")))
     plan = SearchPlan(EVERYTHING, ALWAYS, is_descending=is_descending)
     for after, lower, upper in (
-        (SortKey(NOON_NS, "b"), ["a"], ["c", "e"]),
-        (SortKey(NOON_NS, ""), [], ["a", "c", "e"]),
-        (SortKey(NOON_NS, "\U0010ffff"), ["e", "c", "a"], []),
-        (SortKey(NOON_NS - 1, "z"), [], ["a", "c", "e"]),
-        (SortKey(NOON_NS + 1, "a"), ["e", "c", "a"], []),
-        (SortKey(NOON_NS, "c"), ["a"], ["e"]),
+        (SortKey(NOON_NS, "b", NOON_NS), ["a"], ["c", "e"]),
+        (SortKey(NOON_NS, "", NOON_NS), [], ["a", "c", "e"]),
+        (SortKey(NOON_NS, "\U0010ffff", NOON_NS), ["e", "c", "a"], []),
+        (SortKey(NOON_NS - 1, "z", NOON_NS), [], ["a", "c", "e"]),
+        (SortKey(NOON_NS + 1, "a", NOON_NS), ["e", "c", "a"], []),
+        (SortKey(NOON_NS, "c", NOON_NS), ["a"], ["e"]),
     ):
         page = store.reader.search(ALICE, replace(plan, after=after))
         assert [r.id for r in page.records] == (lower if is_descending else upper), after
@@ -127,6 +133,45 @@ def test_ids_at_one_instant_are_ordered_by_code_point(store: Store) -> None:
     assert [r.id for r in store.all_pages(ALICE, down)] == sorted(ids, reverse=True)
 
 
+@pytest.mark.parametrize("is_descending", [True, False])
+@pytest.mark.parametrize("retention_class", [3, 90, 365])
+def test_records_of_one_id_and_one_time_come_once_each(
+    store: Store, *, is_descending: bool, retention_class: int
+) -> None:
+    # What came again when it was not remembered any more: mostly in a later period.
+    records = [
+        a_sent_record(
+            name, at=NOON_NS, received=NOON_NS + days * NS_PER_DAY, retention_class=retention_class
+        )
+        for days in (0, 2, 40, 80)
+        for name in ("a", "b", "twin")
+    ]
+    for start in range(0, len(records), 3):
+        store.add(*records[start : start + 3])
+    every = {sort_key_of(record) for record in store.search().records}
+    assert len(every) == store.search().total >= 6
+    for limit in (1, 2, 3, 4, 5, 1000):
+        plan = SearchPlan(EVERYTHING, ALWAYS, is_descending=is_descending, limit=limit)
+        followed = _followed(store, plan)
+        assert followed == sorted(every, reverse=is_descending)
+        assert [sort_key_of(r) for r in store.reader.scan(ALICE, plan)] == followed
+
+
+@pytest.mark.parametrize("is_descending", [True, False])
+def test_a_page_may_start_behind_all_records_of_one_id(
+    store: Store, *, is_descending: bool
+) -> None:
+    for days in (0, 2, 40):
+        received = NOON_NS + days * NS_PER_DAY
+        store.add(*(a_sent_record(name, at=NOON_NS, received=received) for name in "abc"))
+    bound = -(2**63) if is_descending else 2**63 - 1
+    after = SortKey(NOON_NS, "b", bound)
+    plan = SearchPlan(EVERYTHING, ALWAYS, is_descending=is_descending, after=after)
+    assert {r.id for r in store.reader.search(ALICE, plan).records} == (
+        {"a"} if is_descending else {"c"}
+    )
+
+
 def test_order_does_not_depend_on_partitions(store: Store) -> None:
     day = 86_400_000_000_000
     records = [
@@ -136,8 +181,8 @@ def test_order_does_not_depend_on_partitions(store: Store) -> None:
     ]
     store.add(*records)
     plan = SearchPlan(EVERYTHING, ALWAYS, limit=6)
-    expected = sorted(map(_key, records), reverse=True)
-    assert [_key(r) for r in store.all_pages(ALICE, plan)] == expected
+    expected = sorted(map(sort_key_of, records), reverse=True)
+    assert [sort_key_of(r) for r in store.all_pages(ALICE, plan)] == expected
 
 
 def test_scan_gives_every_match_in_order_whatever_its_fetch_size(store: Store) -> None:
@@ -146,8 +191,8 @@ def test_scan_gives_every_match_in_order_whatever_its_fetch_size(store: Store) -
     for limit in (1, 7, 50, 1000):
         for is_descending in (True, False):
             plan = SearchPlan(EVERYTHING, ALWAYS, limit=limit, is_descending=is_descending)
-            got = [_key(r) for r in store.reader.scan(ALICE, plan)]
-            assert got == sorted(map(_key, records), reverse=is_descending)
+            got = [sort_key_of(r) for r in store.reader.scan(ALICE, plan)]
+            assert got == sorted(map(sort_key_of, records), reverse=is_descending)
 
 
 def test_a_scan_may_start_after_a_record_and_end_at_the_range(store: Store) -> None:
@@ -158,7 +203,7 @@ def test_a_scan_may_start_after_a_record_and_end_at_the_range(store: Store) -> N
         TimeRange(NOON_NS, NOON_NS + 8),
         is_descending=False,
         limit=2,
-        after=SortKey(NOON_NS + 4, "4"),
+        after=SortKey(NOON_NS + 4, "4", NOON_NS),
     )
     assert [r.id for r in store.reader.scan(ALICE, plan)] == ["5", "6", "7"]
 

@@ -10,7 +10,7 @@ from app.logstore.types import (
     GroupByField,
     Metric,
     SearchPlan,
-    SortKey,
+    sort_key_of,
 )
 from app.query import fields
 from app.query.fields import field_named
@@ -75,7 +75,7 @@ def test_an_attribute_named_org_id_is_just_an_attribute(store: Store) -> None:
 
 def test_a_page_that_starts_at_a_strangers_record_shows_only_own_ones(store: Store) -> None:
     store.add(SECRET, a_record("ours", org_id=GLOBEX, at=NOON_NS - 1))
-    plan = SearchPlan(EVERYTHING, ALWAYS, after=SortKey(SECRET.timestamp_ns, SECRET.id))
+    plan = SearchPlan(EVERYTHING, ALWAYS, after=sort_key_of(SECRET))
     page = store.reader.search(CHARLIE, plan)
     assert [record.message for record in page.records] == ["ours"]
 

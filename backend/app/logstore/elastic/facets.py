@@ -197,7 +197,7 @@ def _values_read(asking: Asking, query: Query, field: Field) -> Counter[Key]:
         "query": query,
         "size": _PAGE,
         "track_total_hits": False,
-        "sort": [{"ts": "asc"}, {"id": "asc"}],
+        "sort": [{"ts": "asc"}, {"id": "asc"}, {"observed": "asc"}],
     }
     while hits := asking.search(body)["hits"]["hits"]:
         read += len(hits)

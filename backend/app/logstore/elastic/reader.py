@@ -135,7 +135,7 @@ class ElasticReader:
         order = "desc" if plan.is_descending else "asc"
         body: Answer = {
             "query": self._question(asking, scope, plan.filter, plan.range, plan.stream),
-            "sort": [{"ts": order}, {"id": order}],
+            "sort": [{"ts": order}, {"id": order}, {"observed": order}],
         }
         return body if plan.after is None else {**body, "search_after": list(plan.after)}
 

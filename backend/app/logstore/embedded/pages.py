@@ -1,4 +1,5 @@
-"""One page over several partitions: by @timestamp, then id, without ever counting offsets."""
+"""One page over several partitions: by @timestamp, then id, then receive time, without ever counting
+offsets."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from typing import Any, NamedTuple
 import tantivy
 from tantivy import Order, Query
 
-from app.logstore.embedded.compile import all_of, integers_inclusive, nothing
+from app.logstore.embedded.compile import all_of, any_of, integers_inclusive, nothing, term
 from app.logstore.embedded.guard import told_apart
 from app.logstore.embedded.ids import id_term
 from app.logstore.embedded.partition import Snapshot
-from app.logstore.types import Page, SearchPlan, StoredRecord
+from app.logstore.types import Page, SearchPlan, SortKey, StoredRecord, sort_key_of
 
 
 class Asked(NamedTuple):
@@ -50,7 +51,7 @@ class Pager:
         if self._after is None:
             found, total = self._by_time(asked, wanted, beyond=None)
         else:
-            found = self._ties(asked, self._after.timestamp_ns, wanted, beyond=self._after.id)
+            found = self._ties(asked, self._after.timestamp_ns, wanted, beyond=self._after)
             total = sum(_count(one) for one in self._in_time(asked))
             if len(found) < wanted:
                 more, _ = self._by_time(asked, wanted - len(found), beyond=self._after.timestamp_ns)
@@ -76,7 +77,7 @@ class Pager:
         for snapshot, query in self._in_time(asked):
             with told_apart(snapshot.home.name):
                 result: Any = snapshot.searcher.search(
-                    query if beyond is None else all_of([query, self._past(beyond)]),
+                    query if beyond is None else all_of([query, self._past("ts", beyond)]),
                     limit=wanted,
                     count=beyond is None,
                     order_by_field="ts",
@@ -99,36 +100,59 @@ class Pager:
         return before + self._ties(asked, last, wanted - len(before), beyond=None)
 
     def _ties(
-        self, asked: Sequence[Asked], timestamp_ns: int, wanted: int, beyond: str | None
+        self, asked: Sequence[Asked], timestamp_ns: int, wanted: int, beyond: SortKey | None
     ) -> list[Found]:
         """The first `wanted` matches of one timestamp in the order of their ids."""
-        at = integers_inclusive("ts", timestamp_ns, timestamp_ns)
+        asked = [
+            Asked(
+                snapshot,
+                all_of(
+                    [
+                        query,
+                        integers_inclusive("ts", timestamp_ns, timestamp_ns),
+                        *([] if beyond is None else [self._past_id(snapshot, beyond)]),
+                    ]
+                ),
+            )
+            for snapshot, query in asked
+            if snapshot.state.overlaps(timestamp_ns, timestamp_ns + 1)
+        ]
+        found = self._first_by("id", asked, timestamp_ns, wanted)
+        last = found[-1][0] if len(found) == wanted else None
+        before = [one for key, one in found if key != last]
+        if last is None or len(before) >= wanted - 1:
+            return [one for _, one in found]
+        # The page ends among records of one id. Which of them are on it is decided by receive time.
+        named = [Asked(snapshot, all_of([query, term("id", last)])) for snapshot, query in asked]
+        twins = self._first_by("observed", named, timestamp_ns, wanted - len(before))
+        return before + [one for _, one in twins]
+
+    def _first_by(
+        self, field: str, asked: Sequence[Asked], timestamp_ns: int, wanted: int
+    ) -> list[tuple[Any, Found]]:
+        """The first `wanted` matches by a field, each with its value of it."""
         lists = []
         for snapshot, query in self._in_time(asked):
-            if not snapshot.state.overlaps(timestamp_ns, timestamp_ns + 1):
-                continue
-            parts = [query, at]
-            if beyond is not None:
-                parts.append(self._past_id(snapshot, beyond))
             with told_apart(snapshot.home.name):
-                result = snapshot.searcher.search(
-                    all_of(parts), limit=wanted, count=False, order_by_field="id", order=self._order
+                result: Any = snapshot.searcher.search(
+                    query, limit=wanted, count=False, order_by_field=field, order=self._order
                 )
             lists.append([(key, Found(timestamp_ns, snapshot, one)) for key, one in result.hits])
         merged = heapq.merge(*lists, key=_first, reverse=self._is_descending)
-        return [found for (_, found), _ in zip(merged, range(wanted), strict=False)]
+        return [pair for pair, _ in zip(merged, range(wanted), strict=False)]
 
-    def _past_id(self, snapshot: Snapshot, record_id: str) -> Query:
-        if not record_id:  # no id is before it, every one is after it
+    def _past_id(self, snapshot: Snapshot, after: SortKey) -> Query:
+        if not after.id:  # no id is before it, every one is after it
             return nothing() if self._is_descending else Query.all_query()
-        bound = id_term(record_id)
+        bound = id_term(after.id)
         text = f"id:{{* TO {bound}}}" if self._is_descending else f"id:{{{bound} TO *}}"
-        return snapshot.compiler.parse(text)
+        twin = all_of([term("id", bound), self._past("observed", after.observed_ns)])
+        return any_of([snapshot.compiler.parse(text), twin])
 
-    def _past(self, timestamp_ns: int) -> Query:
+    def _past(self, column: str, value: int) -> Query:
         if self._is_descending:
-            return integers_inclusive("ts", None, timestamp_ns - 1)
-        return integers_inclusive("ts", timestamp_ns + 1, None)
+            return integers_inclusive(column, None, value - 1)
+        return integers_inclusive(column, value + 1, None)
 
     def _read(self, found: Iterable[Found]) -> list[StoredRecord]:
         by_snapshot: dict[int, list[Found]] = {}
@@ -140,7 +164,7 @@ class Pager:
             with told_apart(snapshot.home.name):
                 refs = snapshot.refs([one.address for one in group])
                 records += [snapshot.record(ref) for ref in refs]
-        records.sort(key=_sort_key, reverse=self._is_descending)
+        records.sort(key=sort_key_of, reverse=self._is_descending)
         return records
 
 
@@ -153,9 +177,5 @@ def _timestamp(found: Found) -> int:
     return found.timestamp_ns
 
 
-def _first(pair: tuple[str, Found]) -> str:
+def _first(pair: tuple[Any, Found]) -> Any:
     return pair[0]
-
-
-def _sort_key(record: StoredRecord) -> tuple[int, str]:
-    return record.timestamp_ns, record.id

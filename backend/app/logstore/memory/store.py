@@ -34,6 +34,7 @@ from app.logstore.types import (
     Table,
     TimeRange,
     ValueList,
+    sort_key_of,
 )
 from app.query.fields import Field
 from app.query.filters import Everything, Filter
@@ -109,7 +110,7 @@ class MemoryStore:
         """See `LogWriter`; never fails."""
         arrived: dict[OrgId, list[Kept]] = defaultdict(list)
         for record in self._pending:
-            key = SortKey(record.timestamp_ns, record.id)
+            key = sort_key_of(record)
             arrived[record.org_id].append(Kept(key, record, Subject(record)))
         for org_id, new in arrived.items():
             self._kept[org_id] = sorted([*self._kept.get(org_id, ()), *new], key=_key)
@@ -146,7 +147,7 @@ class MemoryStore:
         yield from page.records
         while page.has_more:
             last = page.records[-1]
-            plan = replace(plan, after=SortKey(last.timestamp_ns, last.id))
+            plan = replace(plan, after=sort_key_of(last))
             page = self.search(scope, plan)
             yield from page.records
 

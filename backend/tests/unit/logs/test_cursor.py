@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+import struct
+import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -36,7 +40,7 @@ def cursor_of(asked: AskedText | bytes, record_id: str = "r1") -> Cursor:
         now_ns=NOW_S * 1_000_000_000,
         range=TimeRange(0, 2**63 - 1),
         page_size=1_000,
-        after=SortKey(1_700_000_000_123_456_789, record_id),
+        after=SortKey(1_700_000_000_123_456_789, record_id, 1_700_000_001_987_654_321),
         expires_at_s=NOW_S + CURSOR_LIFETIME_SECONDS,
     )
 
@@ -109,6 +113,30 @@ def test_a_cursor_lives_to_its_last_second() -> None:
     with pytest.raises(Invalid) as refused:
         opened(text, now_s=last + 1)
     assert refused.value.code == "cursor_expired"
+
+
+@pytest.mark.parametrize(("is_descending", "observed_ns"), [(True, -(2**63)), (False, 2**63 - 1)])
+def test_a_cursor_of_before_receive_times_goes_on_behind_all_records_of_its_id(
+    *, is_descending: bool, observed_ns: int
+) -> None:
+    cursor = replace(cursor_of(AskedText("level:error", "audit")), is_descending=is_descending)
+    header = struct.pack(
+        "<BBHIqqqqH",
+        1,
+        2 + is_descending,
+        cursor.page_size,
+        cursor.expires_at_s,
+        cursor.now_ns,
+        cursor.range.from_ns,
+        cursor.range.to_ns,
+        cursor.after.timestamp_ns,
+        2,
+    )
+    payload = header + b"r1" + zlib.compress(b"audit\0level:error", 9, -zlib.MAX_WBITS)
+    mac = hmac.digest(KEY, ACME.bytes + payload, "sha256")[:16]
+    again = opened(urlsafe_b64encode(mac + payload).rstrip(b"=").decode())
+    after = replace(cursor, after=cursor.after._replace(observed_ns=observed_ns))
+    assert again == after
 
 
 def test_a_cursor_of_the_key_before_still_opens() -> None:

@@ -1,4 +1,4 @@
-"""Fields that are listed while partitions go."""
+"""Fields that are listed while partitions go, and values that are read from the records."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from app.logstore.elastic.asking import Asking
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.facets import field_list
 from app.logstore.elastic.questions import confined
+from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.starting import Starting
 from app.logstore.elastic.writer import ElasticWriter
-from app.logstore.types import Position
-from tests.conformance.cast import ACME
-from tests.conformance.records import ALWAYS, JOURNAL, a_record
+from app.logstore.types import NS_PER_DAY, Position, ValueCount
+from app.query.fields import field_named
+from app.query.filters import Everything
+from tests.conformance.cast import ACME, ALICE
+from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record, a_sent_record
 
 pytestmark = pytest.mark.elastic
 
@@ -49,3 +52,18 @@ def test_the_last_partition_may_go_while_its_fields_are_listed(
     found = field_list(_Last(cluster, after=after), cluster, ACME, query, 100)
     assert found.total == 2
     assert ("a" in {field.name for field in found.fields}) is (after == 2)
+
+
+def test_values_of_records_of_one_id_and_one_time_are_all_counted(
+    writer: ElasticWriter, reader: ElasticReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Too long for a column: they are read from the records, and a page ends between the two.
+    monkeypatch.setattr("app.logstore.elastic.facets._PAGE", 1)
+    long = "x" * 9_000
+    for number, days in enumerate((0, 40), start=1):
+        received = NOON_NS + days * NS_PER_DAY
+        record = a_sent_record("twin", received=received, attributes={"a": long})
+        writer.append([record], position=Position(JOURNAL, number))
+        writer.commit()
+    found = reader.field_values(ALICE, field_named("a"), Everything(), ALWAYS)
+    assert found.values == (ValueCount(long, 2),)

@@ -74,7 +74,7 @@ GROUPS = (GroupByTime(10**9), GroupByField(A))
 
 
 def _ask_for_pages(reader: LogReader, filter_: Filter) -> object:
-    after = SortKey(NOON_NS + 1, "z")
+    after = SortKey(NOON_NS + 1, "z", 0)
     return [
         reader.search(ALICE, SearchPlan(filter_, ALWAYS, stream=stream, after=after))
         for stream in (None, "default", "_quarantine")
