@@ -138,6 +138,22 @@ def test_after_two_periods_the_same_id_is_a_new_record(store: Store) -> None:
     assert newest.observed_ns == later
 
 
+@pytest.mark.parametrize("first_wins", [False, True])
+@pytest.mark.parametrize("contents", [("paid", "paid"), ("paid", "refunded")])
+def test_what_waits_is_remembered_no_longer_than_what_is_stored(
+    store: Store, *, contents: tuple[str, str], first_wins: bool
+) -> None:
+    # Of a backlog of days all records may wait for one commit.
+    for days, content in zip((0, 3), contents, strict=True):
+        received = NOON_NS + days * NS_PER_DAY
+        record = a_sent_record(
+            "order-1", content, received=received, retention_class=7, first_wins=first_wins
+        )
+        assert store.append(record) == AppendReport(1, 0)
+    store.writer.commit()
+    assert store.ids() == ["order-1", "order-1"]
+
+
 def test_an_id_that_we_made_and_is_sent_back_is_another_record(store: Store) -> None:
     made = a_record("ours")
     store.add(made)

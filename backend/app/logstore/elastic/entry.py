@@ -172,7 +172,7 @@ class Entry:
         waiting = self._sent_ids.find_waiting(record, key)
         if there is None and waiting is None:
             self._add(record, home, key)
-            self._sent_ids.note(record, key)
+            self._sent_ids.note(record, key, self._shelf.get(home).index)
             return True
         if is_repetition(record, [*(there or ()), *([] if waiting is None else [waiting])]):
             self._note_tried(record, home, key)
@@ -195,7 +195,7 @@ class Entry:
         else:
             self._check(record, home)
             self.doubtful.append(record)
-        self._sent_ids.note(other, key)
+        self._sent_ids.note(other, key, self._shelf.get(home).index)
         return True
 
     def _note_tried(self, record: RoutedRecord, home: Home, key: str, *, sent_id: str = "") -> None:

@@ -70,20 +70,22 @@ class SentIds:
         self._foreseen: dict[Place, Source | None] = {}
 
     def find_waiting(self, record: RoutedRecord, key: str) -> Known | None:
-        """What waits under the record's id; `key` is its `sent_key`."""
+        """What waits under the record's id, if it is remembered; `key` is its `sent_key`."""
         known = self.waiting.get(key)
-        if known is not None or not is_made(record.id):
-            return known
+        if known is not None:
+            return known if self._is_remembered(known, record) else None
+        if not is_made(record.id):
+            return None
         for keys, org_id in self._not_together:
             self._waiting_made.update(dict.fromkeys(keys, org_id))
         self._not_together.clear()
         is_waiting = self._waiting_made.get(made_key(record.id)) == record.org_id
         return Known(b"", record.observed_ns) if is_waiting else None
 
-    def note(self, record: RoutedRecord, key: str) -> None:
-        """The record waits under this `_id`."""
+    def note(self, record: RoutedRecord, key: str, place: str) -> None:
+        """The record waits under this `_id` for this index."""
         if record.is_sent:
-            self.waiting[key] = Known(record.digest, record.observed_ns)
+            self.waiting[key] = Known(record.digest, record.observed_ns, place, key)
         else:
             self._waiting_made[key] = record.org_id
 
@@ -140,9 +142,12 @@ class SentIds:
         if source is None or not _is_of(source, one.record.org_id):
             return None
         known = Known(_digest_of(source), source["observed"], one.place, one.key)
-        if is_remembered(known, one.record):
-            return known
-        return known if _is_same_period(one.place, one.record, self._cluster.prefix) else None
+        return known if self._is_remembered(known, one.record) else None
+
+    def _is_remembered(self, known: Known, record: RoutedRecord) -> bool:
+        return is_remembered(known, record) or _is_same_period(
+            known.place, record, self._cluster.prefix
+        )
 
     def _is_of_class(self, one: Question) -> bool:
         """Whether the partition is of the record's own class: one of another class would only matter

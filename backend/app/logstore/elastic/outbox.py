@@ -157,7 +157,7 @@ class Outbox:
         self._sent_to.clear()
         self._sent_ids.forget_waiting()
         for item in self._lanes.items():
-            self._sent_ids.note(item.record, item.key)
+            self._sent_ids.note(item.record, item.key, item.place)
 
     def _decide(self) -> None:
         """Takes what was doubtful once more, now that what it depended on is stored or in a lane."""
