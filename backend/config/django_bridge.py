@@ -9,8 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    MutableMapping,
+)
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -22,9 +30,13 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from app.core.errors import ElkError, TooLarge, Unavailable
+from app.core.errors import ElkError, OverLimit, Unavailable
+from app.core.limits.shares import Shares
 from app.core.problem import CONTENT_TYPE, INTERNAL_ERROR, Problem, problem_of
-from app.ingest.responses import TooSlow, headers_of
+from app.ingest.admission import BodyMemory, BodyShare, HungUp, Limits, read_body
+from app.ingest.protocols.records import MIB, BodyLimits
+from app.ingest.requests import Headers, network_of_sender, read_headers
+from app.ingest.responses import headers_of
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,20 +45,31 @@ Send = Callable[[Message], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
-_BODY_SECONDS = 60.0
+# Nobody asks for anything in more than a few kilobytes, but for a list of values.
+_HELD_BYTES = 64 * MIB
+_BODY_SECONDS = 10.0
+_BUSY = "too many requests at once, or too many of this address"
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeLimits:
-    """What is let in: bytes of one body, requests running, requests running and waiting."""
+    """What is let in: bytes of one body, requests running, requests running and waiting, bytes of
+    all bodies; and how long a body may take, and pause."""
 
     body_bytes: int
     threads: int
     requests: int = 256
+    held_bytes: int = _HELD_BYTES
+    body_seconds: float = _BODY_SECONDS
 
-
-class HungUp(Exception):
-    """The client went away before its request was complete."""
+    def of_bodies(self) -> Limits:
+        """The same, as whoever reads bodies wants it."""
+        return Limits(
+            body=BodyLimits(body_bytes=self.body_bytes),
+            held_bytes=self.held_bytes,
+            body_seconds=self.body_seconds,
+            silence_seconds=self.body_seconds,
+        )
 
 
 class DjangoBridge:
@@ -54,32 +77,48 @@ class DjangoBridge:
 
     def __init__(self, handler: WSGIHandler, limits: BridgeLimits) -> None:
         self._handler = handler
-        self._limits = limits
+        self._body_limits = limits.of_bodies()
+        self._memory = BodyMemory(limits.held_bytes)
         self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="web")
-        self._inside = 0
+        self._requests = Shares(limits.requests)
 
     def close(self) -> None:
         """Waits for the requests that are running."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        self._inside += 1
+        headers = read_headers(scope)
+        network = network_of_sender(scope, headers)
         try:
-            await self._serve(scope, receive, send)
+            with self._admitted(network), self._memory.share(network) as share:
+                body = await self._read_body(receive, headers, share)
+                await self._serve(_environ(scope, body), scope, receive, send)
         except HungUp:
             return
         except ElkError as error:
             problem = problem_of(error)
-            headers = {**problem.headers, **headers_of(error)}
-            await send_problem(send, scope, replace(problem, headers=headers))
-        finally:
-            self._inside -= 1
+            sent = {**problem.headers, **headers_of(error)}
+            await send_problem(send, scope, replace(problem, headers=sent))
 
-    async def _serve(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if self._inside > self._limits.requests:
-            raise Unavailable("too many requests at once", code="busy", retry_after_seconds=1)
-        body = await _read_body(receive, self._limits.body_bytes)
-        environ = _environ(scope, body)
+    @contextmanager
+    def _admitted(self, network: str) -> Iterator[None]:
+        if not self._requests.has_room(1, (network,)):
+            raise Unavailable(_BUSY, code="busy", retry_after_seconds=1)
+        self._requests.hold(1, (network,))
+        try:
+            yield
+        finally:
+            self._requests.give_back(1, (network,))
+
+    async def _read_body(self, receive: Receive, headers: Headers, share: BodyShare) -> bytes:
+        try:
+            return b"".join(await read_body(receive, headers, share, self._body_limits))
+        except OverLimit as full:
+            raise Unavailable(_BUSY, code="busy", retry_after_seconds=1) from full
+
+    async def _serve(
+        self, environ: dict[str, Any], scope: ASGIScope, receive: Receive, send: Send
+    ) -> None:
         loop = asyncio.get_running_loop()
         try:
             response, content = await loop.run_in_executor(self._threads, self._answer, environ)
@@ -138,29 +177,6 @@ class DjangoBridge:
             if chunk is None:
                 return
             yield chunk
-
-
-async def _read_body(receive: Receive, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise HungUp
-                part = message.get("body", b"")
-                size += len(part)
-                if size > most:
-                    raise TooLarge(f"a body may have {most} bytes here", code="body_too_large")
-                parts.append(part)
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise TooSlow(
-            f"the body did not arrive within {_BODY_SECONDS:g} seconds",
-            headers={"Connection": "close"},
-        ) from None
 
 
 async def _wait_until_gone(receive: Receive) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from app.core.errors import Invalid, OverLimit, TooLarge
+from app.core.limits.shares import Shares
 from app.ingest.protocols.records import MIB, BodyLimits
 from app.ingest.requests import Headers, content_length
 from app.ingest.responses import Receive, TooSlow
@@ -18,12 +19,14 @@ class Limits:
     """What the edge takes at most.
 
     A body has `body_seconds` and, beyond that, a second for each `least_bytes_per_second` that
-    arrived. `held_bytes` bounds the bodies in memory, all requests together.
+    arrived, but nothing of it may be waited for longer than `silence_seconds`. `held_bytes` bounds
+    the bodies in memory, all requests together.
     """
 
     body: BodyLimits = field(default_factory=BodyLimits)
-    held_bytes: int = 128 * MIB
+    held_bytes: int = 192 * MIB
     body_seconds: float = 30.0
+    silence_seconds: float = 15.0
     least_bytes_per_second: int = 16 * 1024
     indexed_seconds: float = 10.0
 
@@ -36,42 +39,45 @@ class BodyMemory:
     """Counts the bytes of all bodies that are being worked on. For one event loop."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.held = 0
+        self._shares = Shares(limit)
+
+    @property
+    def held(self) -> int:
+        return self._shares.held
 
     @contextmanager
-    def share(self) -> Iterator[BodyShare]:
-        """What one request holds; all of it is given back at the end."""
-        share = BodyShare(self)
+    def share(self, *holders: str) -> Iterator[BodyShare]:
+        """What one request holds, whose sender goes by these names; all of it is given back at the
+        end."""
+        share = BodyShare(self._shares, holders)
         try:
             yield share
         finally:
-            self.held -= share.held
-
-    def take(self, size: int, *, own: int) -> None:
-        """Holds more for whoever holds `own` already, or raises `OverLimit`; a body that is alone
-        always fits."""
-        if self.held > own and self.held + size > self._limit:
-            raise OverLimit(
-                f"more than {self._limit} bytes of bodies are being worked on",
-                code="intake_busy",
-                retry_after_seconds=1,
-            )
-        self.held += size
+            self._shares.give_back(share.held, holders)
 
 
 class BodyShare:
     """The part of one request in the memory for bodies."""
 
-    def __init__(self, memory: BodyMemory) -> None:
-        self._memory = memory
+    def __init__(self, shares: Shares, holders: tuple[str, ...]) -> None:
+        self._shares = shares
+        self._holders = holders
         self.held = 0
 
     def grow_to(self, size: int) -> None:
-        """Holds at least so many bytes."""
-        if size > self.held:
-            self._memory.take(size - self.held, own=self.held)
-            self.held = size
+        """Holds at least so many bytes, or raises `OverLimit`; a body that is alone always fits."""
+        more = size - self.held
+        if more <= 0:
+            return
+        is_alone = self._shares.held == self.held
+        if not is_alone and not self._shares.has_room(more, self._holders):
+            raise OverLimit(
+                "too much is being worked on, or too much of this sender's",
+                code="intake_busy",
+                retry_after_seconds=1,
+            )
+        self._shares.hold(more, self._holders)
+        self.held = size
 
 
 async def read_body(
@@ -91,7 +97,7 @@ async def read_body(
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout_at(started + limits.body_seconds) as deadline:
+        async with asyncio.timeout_at(_deadline(started, started, 0, limits)) as deadline:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -103,20 +109,22 @@ async def read_body(
                 parts.append(part)
                 if not message.get("more_body", False):
                     break
-                extra = size / limits.least_bytes_per_second
-                deadline.reschedule(started + limits.body_seconds + extra)
+                deadline.reschedule(_deadline(started, loop.time(), size, limits))
     except TimeoutError:
-        raise TooSlow(
-            f"the body did not arrive within {limits.body_seconds:g} seconds",
-            headers={"Connection": "close"},
-        ) from None
+        raise TooSlow("the body did not arrive in time", headers={"Connection": "close"}) from None
     if announced is not None and size != announced:
         raise Invalid("the body is not as long as announced", code="incomplete_body")
     return parts
 
 
+def _deadline(started: float, now: float, size: int, limits: Limits) -> float:
+    """Until when the next piece has to be there."""
+    arriving = limits.body_seconds + size / limits.least_bytes_per_second
+    return min(started + arriving, now + limits.silence_seconds)
+
+
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.body.body_bytes:
         raise TooLarge(
-            f"a body may have {limits.body.body_bytes} bytes, split it", code="body_too_large"
+            f"a body may have {limits.body.body_bytes} bytes here", code="body_too_large"
         )

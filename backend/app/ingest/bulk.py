@@ -48,7 +48,7 @@ class BulkEndpoint:
         )
         started = self._intake.clock.monotonic()
         default_index = names[0] if len(names) > 1 else ""
-        with self._intake.share_of_memory() as share:
+        with self._intake.share_of_memory(scope.org_id, request.network) as share:
             body = await self._intake.body(receive, request.headers, share)
             read = partial(
                 es_bulk.read, default_index=default_index, limits=self._intake.limits.body

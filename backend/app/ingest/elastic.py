@@ -172,7 +172,7 @@ class ElasticEndpoint:
         is_alias = names[0] in ("_alias", "_aliases") and len(names) == 2
         body = b""
         if request.method in ("PUT", "POST"):
-            with self._intake.share_of_memory() as share:
+            with self._intake.share_of_memory(scope.org_id, request.network) as share:
                 body = await self._intake.body(receive, request.headers, share)
         if section is not None:
             work = partial(handshake.answer, section, request, scope, names, body)

@@ -82,9 +82,10 @@ class Intake:
         if self._quotas is not None:
             self._quotas.close()
 
-    def share_of_memory(self) -> AbstractContextManager[BodyShare]:
-        """The memory for one request: hold it from the body to the answer."""
-        return self._memory.share()
+    def share_of_memory(self, org_id: OrgId, network: str) -> AbstractContextManager[BodyShare]:
+        """The memory for one request: hold it from the body to the answer. Whoever sends with many
+        keys, or with one from many places, is one sender."""
+        return self._memory.share(str(org_id), network)
 
     async def body(self, receive: Receive, headers: Headers, share: BodyShare) -> bytes:
         """The decoded body."""

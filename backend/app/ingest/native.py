@@ -70,7 +70,7 @@ class NativeEndpoint:
             raise LengthRequired("say how long the body is")
         stream = asked_stream(request)
         waits = _asks_to_wait(request)
-        with self._intake.share_of_memory() as share:
+        with self._intake.share_of_memory(scope.org_id, request.network) as share:
             body = await self._intake.body(receive, request.headers, share)
             body = recode(body, charset)
             read = partial(ndjson.read, form=form, limits=self._intake.limits.body)

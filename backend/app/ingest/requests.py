@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from app.core.addresses import client_address, network_of
 from app.core.errors import Invalid
 from app.core.request_context import request_id_from
 from app.ingest.responses import ASGIScope
@@ -17,7 +18,7 @@ _MAX_PARAMETERS = 100
 class Request:
     """What was asked, without the body. Header names are in lower case."""
 
-    __slots__ = ("headers", "host", "http_version", "id", "method", "parameters", "path")
+    __slots__ = ("headers", "host", "http_version", "id", "method", "network", "parameters", "path")
 
     def __init__(self, scope: ASGIScope) -> None:
         self.method: str = scope["method"]
@@ -27,6 +28,13 @@ class Request:
         self.parameters = _parameters(scope.get("query_string", b""))
         self.id = request_id_from(self.headers.get("x-request-id"))
         self.host = self.headers.get("host", "")
+        self.network = network_of_sender(scope, self.headers)
+
+
+def network_of_sender(scope: ASGIScope, headers: Headers) -> str:
+    """What counts as the sender's address."""
+    peer = scope.get("client") or ("", 0)
+    return network_of(client_address(peer[0], headers.get("x-forwarded-for", "")))
 
 
 def read_headers(scope: ASGIScope) -> dict[str, str]:

@@ -11,7 +11,6 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from pytest_django import Settings
 
-from config import django_bridge
 from config.django_bridge import BridgeLimits, DjangoBridge
 from tests.unit.config import bridge_urls
 
@@ -50,7 +49,14 @@ class Client:
         return [value for key, value in self.sent[0]["headers"] if key == name]
 
 
-def request(path: str, *, method: str = "GET", headers: Any = (), query: bytes = b"") -> Any:
+def request(
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Any = (),
+    query: bytes = b"",
+    address: str = "192.0.2.1",
+) -> Any:
     return {
         "type": "http",
         "http_version": "1.1",
@@ -58,7 +64,7 @@ def request(path: str, *, method: str = "GET", headers: Any = (), query: bytes =
         "path": path,
         "query_string": query,
         "headers": [(b"host", b"testserver"), *headers],
-        "client": ("192.0.2.1", 1),
+        "client": (address, 1),
         "server": ("127.0.0.1", 80),
         "scheme": "https",
     }
@@ -68,7 +74,8 @@ def request(path: str, *, method: str = "GET", headers: Any = (), query: bytes =
 def bridge(settings: Settings) -> Iterator[DjangoBridge]:
     settings.ROOT_URLCONF = "tests.unit.config.bridge_urls"
     settings.MIDDLEWARE = []
-    made = DjangoBridge(WSGIHandler(), BridgeLimits(body_bytes=10, threads=2, requests=3))
+    limits = BridgeLimits(body_bytes=10, threads=2, requests=4, held_bytes=18)
+    made = DjangoBridge(WSGIHandler(), limits)
     yield made
     made.close()
 
@@ -118,11 +125,7 @@ def test_whoever_leaves_before_the_end_of_the_request_gets_nothing(bridge: Djang
     assert asyncio.run(run()).sent == []
 
 
-def test_a_body_that_does_not_come_in_time_is_said_to_be_too_slow(
-    bridge: DjangoBridge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(django_bridge, "_BODY_SECONDS", 0.05)
-
+def test_a_body_that_does_not_come_in_time_is_said_to_be_too_slow() -> None:
     class Slow(Client):
         async def receive(self) -> dict[str, Any]:
             if self._body:
@@ -131,10 +134,13 @@ def test_a_body_that_does_not_come_in_time_is_said_to_be_too_slow(
             return {"type": "http.disconnect"}
 
     async def run() -> Client:
+        limits = BridgeLimits(body_bytes=10, threads=1, body_seconds=0.05)
+        hasty = DjangoBridge(WSGIHandler(), limits)
         client = Slow(b"a")
         await asyncio.wait_for(
-            bridge(request("/echo/", method="POST"), client.receive, client.send), 20
+            hasty(request("/echo/", method="POST"), client.receive, client.send), 20
         )
+        hasty.close()
         return client
 
     client = asyncio.run(run())
@@ -154,18 +160,55 @@ def test_two_requests_run_at_the_same_time(bridge: DjangoBridge) -> None:
     assert [client.body for client in asyncio.run(run())] == [b"met", b"met"]
 
 
-def test_one_request_too_many_is_answered_at_once(bridge: DjangoBridge) -> None:
+def test_one_request_too_many_is_answered_at_once_and_others_go_on(bridge: DjangoBridge) -> None:
+    addresses = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.2"]
+
     async def run() -> list[Client]:
-        clients = [Client() for _ in range(4)]
+        asked = [(Client(), address) for address in addresses]
         await asyncio.gather(
-            *(bridge(request("/slow/"), client.receive, client.send) for client in clients)
+            *(
+                bridge(request("/slow/", address=address), client.receive, client.send)
+                for client, address in asked
+            )
         )
-        return clients
+        return [client for client, _ in asked]
 
     clients = asyncio.run(run())
-    assert sorted(client.status for client in clients) == [200, 200, 200, 503]
-    refused = next(client for client in clients if client.status == 503)
-    assert refused.headers(b"retry-after") == [b"1"]
+    assert [client.status for client in clients] == [200, 200, 503, 200]
+    assert clients[2].headers(b"retry-after") == [b"1"]
+
+
+def test_bodies_that_somebody_holds_back_leave_room_for_those_of_others(
+    bridge: DjangoBridge,
+) -> None:
+    post = {"method": "POST", "headers": [(b"content-length", b"10")]}
+
+    class Held(Client):
+        """Says how long its body is, and sends it once it is told to."""
+
+        def __init__(self) -> None:
+            super().__init__(b"0123456789")
+            self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def receive(self) -> dict[str, Any]:
+            self.asked.set()
+            await self.go_on.wait()
+            return await super().receive()
+
+    async def run() -> list[Client]:
+        held, refused, other = Held(), Client(b"0123456789"), Client(b"0123")
+        holding = asyncio.create_task(bridge(request("/echo/x/", **post), held.receive, held.send))
+        await held.asked.wait()
+        await bridge(request("/echo/x/", **post), refused.receive, refused.send)
+        scope = request("/echo/x/", method="POST", address="192.0.2.2")
+        await bridge(scope, other.receive, other.send)
+        held.go_on.set()
+        await holding
+        return [held, refused, other]
+
+    clients = asyncio.run(asyncio.wait_for(run(), 20))
+    assert [client.status for client in clients] == [200, 503, 200]
+    assert json.loads(clients[1].body)["code"] == "busy"
 
 
 def test_a_plain_stream_is_sent_chunk_by_chunk(bridge: DjangoBridge) -> None:
@@ -185,4 +228,4 @@ def test_a_bug_in_a_view_is_a_problem(bridge: DjangoBridge) -> None:
     client = ask(bridge, request("/broken/"))
     assert client.status == 500
     assert b"internal_error" in client.body
-    assert b"42" not in client.body
+    assert b"secret" not in client.body

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from app.core.errors import OverLimit
 from app.ingest.admission import BodyMemory, Limits
 from app.ingest.protocols.records import BodyLimits
-from tests.unit.ingest.edge.server import ALICES_KEY, answer_of, served
+from tests.unit.ingest.edge.server import ALICES_KEY, CHARLIES_KEY, answer_of, served
 
 PATH = "/api/v1/logs/"
 KEY = {"X-API-Key": ALICES_KEY, "Content-Type": "application/x-ndjson"}
@@ -223,13 +224,58 @@ def test_who_waits_until_indexed_holds_no_memory(tmp_path: Path) -> None:
 def test_bodies_share_one_memory_and_one_always_fits() -> None:
     memory = BodyMemory(100)
 
-    with memory.share() as large:
+    with memory.share("acme") as large:
         large.grow_to(500)
-        with pytest.raises(OverLimit) as refused, memory.share() as other:
+        with pytest.raises(OverLimit) as refused, memory.share("globex") as other:
             other.grow_to(1)
         assert refused.value.retry_after_seconds == 1
         assert memory.held == 500
     assert memory.held == 0
+
+
+@pytest.mark.parametrize(
+    ("sender", "address", "status"),
+    [
+        (ALICES_KEY, "192.0.2.1", 429),
+        (ALICES_KEY, "192.0.2.2", 429),
+        (CHARLIES_KEY, "192.0.2.1", 429),
+        (CHARLIES_KEY, "192.0.2.2", 202),
+    ],
+)
+def test_an_upload_that_stands_still_takes_room_from_its_own_sender_alone(
+    tmp_path: Path, settings: Settings, sender: str, address: str, status: int
+) -> None:
+    settings.TRUSTED_PROXIES = 1
+    with (
+        served(tmp_path, limits=Limits(held_bytes=1000)) as edge,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+    ):
+        connection.sendall(
+            head("Content-Length: 600", "X-Forwarded-For: 192.0.2.1", "Expect: 100-continue")
+        )
+        # From here on it has its room.
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100 ")
+        answer = edge.post(
+            PATH,
+            content=b"{}\n" * 50,
+            headers={**KEY, "X-API-Key": sender, "X-Forwarded-For": address},
+        )
+
+        assert answer.status_code == status
+        if status == 429:
+            assert answer.json()["code"] == "intake_busy"
+
+
+def test_much_that_has_arrived_is_no_leave_to_be_silent(tmp_path: Path) -> None:
+    limits = Limits(silence_seconds=0.2, least_bytes_per_second=1)
+    with (
+        served(tmp_path, limits=limits) as edge,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=60) as connection,
+    ):
+        connection.sendall(head("Content-Length: 1000") + b"{}\n" * 300)
+
+        assert answer_of(connection)[0] == 408
+        assert edge.batches() == []
 
 
 def test_a_body_that_is_alone_fits_also_when_it_grows(tmp_path: Path) -> None:
