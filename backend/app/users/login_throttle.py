@@ -1,10 +1,10 @@
-"""At most so many wrong passwords a minute and account, and of an address so many attempts to sign
-in, registrations and renewals.
+"""At most so many wrong passwords a minute of an account and of an address, and of an address so many
+registrations and renewals.
 
-An attempt is counted before the password is looked at, and the right one ends the count of its
-account: so that of many at once no more get through than of many one after the other. The count of
-an address goes on: else whoever has an account guesses others' between two sign-ins of their own.
-While the count cannot be kept, nobody gets in (`Unavailable`): else whoever silences Redis may guess
+An attempt is counted before the password is looked at: so that of many at once no more get through
+than of many one after the other. The right one ends the count of its account, and its address gets
+back that attempt alone: else whoever has an account guesses others' between two sign-ins of their
+own. Right ones cost an address nothing, since behind it may be a whole company. While the count cannot be kept, nobody gets in (`Unavailable`): else whoever silences Redis may guess
 as long as they like.
 """
 
@@ -18,7 +18,7 @@ from django.conf import settings
 from app.core.addresses import network_of
 from app.core.errors import Unavailable
 from app.core.limits.process import limiter
-from app.core.limits.rules import Charge, Rate, over, read_rate
+from app.core.limits.rules import Charge, Flow, Rate, over, read_rate
 from app.core.request_context import current_request
 
 _WINDOW_SECONDS = 60.0
@@ -26,25 +26,21 @@ _WINDOW_SECONDS = 60.0
 
 def begin_attempt(account: str) -> None:
     """Raises `OverLimit` when the account has had its failures of this minute, or the address that
-    asks its attempts."""
-    charges = [Charge(_failures(), _subject(account))]
-    address = current_request().address
-    if address:
-        rate = read_rate("sign_in_address_throttled", settings.LOGIN_RATE)
-        charges.append(Charge(rate, network_of(address)))
-    refusal = limiter().take(*charges)
+    asks."""
+    refusal = limiter().take(Charge(_failures(), _subject(account)), *_of_address())
     if refusal is None:
         return
-    if refusal.limit == charges[0].limit:
+    if isinstance(refusal.limit, Rate):
         raise over(refusal, "too many failed attempts to sign in")
-    raise over(refusal, f"more than {settings.LOGIN_RATE} attempts to sign in from an address")
+    raise over(refusal, "too many failed attempts to sign in from this address")
 
 
 def forget_failures(account: str) -> None:
-    """The right password ends the count."""
+    """The password was right."""
     # Somebody who knows it is not sent away because of a count that ends by itself in a minute.
     with suppress(Unavailable):
         limiter().forget(_failures(), _subject(account))
+        limiter().give_back(*_of_address())
 
 
 def check_registration(address: str) -> None:
@@ -67,6 +63,13 @@ def check_renewal(address: str) -> None:
 
 def _failures() -> Rate:
     return Rate("sign_in_throttled", settings.LOGIN_FAILURES_PER_MINUTE, _WINDOW_SECONDS)
+
+
+def _of_address() -> list[Charge]:
+    address = current_request().address
+    most = settings.LOGIN_FAILURES_PER_MINUTE_OF_ADDRESS
+    limit = Flow("sign_in_address_throttled", most / _WINDOW_SECONDS, most)
+    return [Charge(limit, network_of(address))] if address else []
 
 
 def _subject(account: str) -> str:

@@ -130,9 +130,11 @@ AUTH_PASSWORD_VALIDATORS = [
 # Called with the scope of each organisation that is made, in the same transaction.
 ORGANISATION_FOUNDERS = ["app.streams.services.add_default_stream"]
 REGISTRATION_RATE = rate_of("REGISTRATION_RATE", env.text("REGISTRATION_RATE", "20/hour"))
-LOGIN_RATE = rate_of("LOGIN_RATE", env.text("LOGIN_RATE", "60/minute"))
 REFRESH_RATE = rate_of("REFRESH_RATE", env.text("REFRESH_RATE", "600/minute"))
 LOGIN_FAILURES_PER_MINUTE = env.integer("LOGIN_FAILURES_PER_MINUTE", 10, least=1)
+LOGIN_FAILURES_PER_MINUTE_OF_ADDRESS = env.integer(
+    "LOGIN_FAILURES_PER_MINUTE_OF_ADDRESS", 100, least=1
+)
 # What an organisation may send, unless it has a quota of its own (manage.py set_quota). 0: no limit.
 INGEST_RECORDS_PER_SECOND = env.integer("INGEST_RECORDS_PER_SECOND", 0)
 INGEST_BYTES_PER_DAY = env.integer("INGEST_BYTES_PER_DAY", 0)

@@ -1,8 +1,6 @@
-"""For end-to-end tests from a browser: the embedded default without limits on registration and
-signing in from one address."""
+"""For end-to-end tests from a browser: the embedded default without limits on registration."""
 
 from config.settings.embedded import *
 from config.settings.embedded import env
 
 REGISTRATION_RATE = env.text("REGISTRATION_RATE", "100000/hour")
-LOGIN_RATE = env.text("LOGIN_RATE", "100000/hour")

@@ -25,8 +25,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "SERVICES_DIR")
 def environment_of(data_dir: Path, **more: str) -> dict[str, str]:
     """Nothing of this process but what is needed to run at all."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    rates = {"REGISTRATION_RATE": "100000/hour", "LOGIN_RATE": "100000/hour"}
-    return {**kept, "DATA_DIR": str(data_dir), **rates, **more}
+    return {**kept, "DATA_DIR": str(data_dir), "REGISTRATION_RATE": "100000/hour", **more}
 
 
 class Program(Running):

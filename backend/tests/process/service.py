@@ -45,7 +45,6 @@ class Service(Running):
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             "REGISTRATION_RATE": "100000/hour",
-            "LOGIN_RATE": "100000/hour",
             "REDIS_KEY_PREFIX": f"elkv-test-{self.port}",
             **environment,
         }
