@@ -32,6 +32,9 @@ from app.query.patterns import (
 MAX_STATES = 900
 # All patterns of a query together.
 MAX_QUERY_STATES = 10_000
+# What stored text is compared with is such an automaton too: a bound of a range, and before it, or
+# alone where any value will do, the name of an attribute. Each of their bytes is a state.
+MAX_COMPARED_BYTES = 900
 # Ids may hold any bytes, and engines may keep the odd ones spelled out in several characters.
 _MAX_ID_STATES = 350
 # Bounds of the making itself; what passes them has too many states, or nearly.
@@ -48,6 +51,15 @@ def most_states(field: Field) -> int:
     if field == ID:
         return _MAX_ID_STATES
     return MAX_STATES - 2 * len(field.name.encode()) if field.is_attribute else MAX_STATES
+
+
+def can_compare(field: Field, text: str = "") -> bool:
+    """Whether engines can look for what comes before or after this text in the field."""
+    size = len(text.encode())
+    if field.is_attribute:
+        # Engines write these two, which they need themselves, as two.
+        size += len(field.name.encode()) + field.name.count("\0") + field.name.count("\x01")
+    return size <= MAX_COMPARED_BYTES
 
 
 @lru_cache(maxsize=1_024)

@@ -11,7 +11,16 @@ from app.query.instants import MAX_NS
 from app.query.levels import LEVELS
 from app.query.spans import Span
 from app.query.tree import Anything, Bound, Compare, Operator, Quoted, Range, Word
-from app.query.values import Asked, exists, instant, keyword, level, nothing, number
+from app.query.values import (
+    Asked,
+    exists,
+    instant,
+    keyword,
+    level,
+    nothing,
+    number,
+    refuse_too_long,
+)
 
 _MAX_DOUBLE = 1.7976931348623157e308
 
@@ -47,7 +56,7 @@ def within(asked: Asked, node: Range) -> Filter:
             replacement=_as_word(asked, lower or upper),
         )
     if lower is None and upper is None:
-        return exists(field)
+        return exists(field, node.span)
     match field.kind:
         case Kind.TIME:
             return _times(asked, node, lower, upper)
@@ -106,6 +115,7 @@ def _values(
         raise _mixed(lower, upper, least)
     if asked.field.kind is Kind.KEYWORD:
         return nothing(asked.field)
+    refuse_too_long(asked.field, "", node.span)
     return _numbers(asked, node, least, most)
 
 
@@ -146,6 +156,9 @@ def _strings(
 ) -> Filter:
     if asked.field.kind is Kind.NUMBER:
         return nothing(asked.field)
+    for bound in (lower, upper):
+        if bound is not None:
+            refuse_too_long(asked.field, keyword(asked.field, bound), bound.span)
     least = keyword(asked.field, lower) if lower else None
     most = keyword(asked.field, upper) if upper else None
     if least is not None and most is not None:

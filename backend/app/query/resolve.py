@@ -157,7 +157,7 @@ def _equal(asked: values.Asked, value: tree.Value) -> Filter:
         return text_filter(value, asked.request.budget)
     match value:
         case tree.Anything():
-            return values.exists(asked.field)
+            return values.exists(asked.field, value.span)
         case tree.Wildcard() | tree.Regex():
             return values.matching(asked, value)
         case tree.Word() | tree.Quoted():
@@ -167,7 +167,7 @@ def _equal(asked: values.Asked, value: tree.Value) -> Filter:
 def _compared(asked: values.Asked, node: tree.Compare) -> Filter:
     value = node.value
     if node.operator is tree.Operator.NOT_EQUAL:
-        return _all_of([values.exists(asked.field), Not(_equal(asked, value))])
+        return _all_of([values.exists(asked.field, node.span), Not(_equal(asked, value))])
     if isinstance(value, tree.Word | tree.Quoted):
         return ranges.compared(asked, node, value)
     # The parser refuses patterns after these operators.

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 
 from app.core.errors import Invalid
 from app.query import fields, folding, regex
-from app.query.complexity import MAX_QUERY_STATES, most_states, states
+from app.query.complexity import (
+    MAX_COMPARED_BYTES,
+    MAX_QUERY_STATES,
+    can_compare,
+    most_states,
+    states,
+)
 from app.query.errors import TOO_COMPLEX, Mistake
 from app.query.fields import Field, Kind
 from app.query.filters import Equals, Everything, Exists, Filter, Matches, Scalar, TimeWithin
@@ -17,6 +23,7 @@ from app.query.instants import EXPECTED, parse_instant
 from app.query.levels import LEVEL_BY_WORD, LEVELS, level_of_number, level_of_word
 from app.query.operands import NUMBER
 from app.query.patterns import Pattern, of_glob
+from app.query.spans import Span
 from app.query.tree import Quoted, Regex, Wildcard, Word
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,308})", re.ASCII)
@@ -66,9 +73,22 @@ def nothing(field: Field) -> Filter:
     return Equals(field, ())
 
 
-def exists(field: Field) -> Filter:
+def exists(field: Field, span: Span) -> Filter:
     """What `f:*` means."""
+    refuse_too_long(field, "", span)
     return Everything() if field in _ALWAYS_THERE else Exists(field)
+
+
+def refuse_too_long(field: Field, text: str, span: Span) -> None:
+    """Raises for a name, or a bound, that no engine looks for."""
+    if not can_compare(field, text):
+        what = "the bound and the name have" if text else "the name has"
+        raise Mistake(
+            f"{what} more than {MAX_COMPARED_BYTES} bytes, too long to be compared",
+            span,
+            reason="too_long_to_compare",
+            expected=("a shorter bound",) if text else ("a value of the field",),
+        )
 
 
 def equal(asked: Asked, value: Word | Quoted) -> Filter:

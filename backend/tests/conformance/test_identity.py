@@ -163,5 +163,5 @@ def test_an_id_that_we_made_and_is_sent_back_is_another_record(store: Store) -> 
 
 def test_nothing_is_found_under_an_unknown_id(store: Store) -> None:
     store.add(a_sent_record("order-1"))
-    for unknown in ("order-2", "order", "order-1 ", "", "*"):
+    for unknown in ("order-2", "order", "order-1 ", "", "*", "x" * 32_767, "🦊" * 20_000):
         assert store.reader.get(ALICE, unknown) is None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
+from app.core.errors import Unsupported
 from app.query import fields
+from app.query.complexity import can_compare
 from app.query.fields import field_named
 from app.query.filters import (
     Equals,
@@ -16,8 +20,9 @@ from app.query.filters import (
 from app.query.patterns import (
     ANY_RUN,
 )
-from tests.conformance.records import a_sent_record
-from tests.conformance.stores import Store
+from tests.conformance.cast import ALICE
+from tests.conformance.records import ALWAYS, a_sent_record
+from tests.conformance.stores import EVERYTHING, Store
 
 F = field_named("f")
 
@@ -109,3 +114,31 @@ def test_nested_keys_and_keys_with_dots_are_one_path(store: Store) -> None:
         "nested",
     ]
     assert store.ids(Equals(field_named("a.b"), ("v",))) == ["other"]
+
+
+@pytest.mark.parametrize("length", [100, 890, 2_500, 9_000])
+@pytest.mark.parametrize("letter", ["a", "é", "🦊", "\x01"])
+def test_a_path_of_any_length_is_found(store: Store, letter: str, length: int) -> None:
+    name = (letter * length).encode()[:length].decode("utf-8", "ignore")
+    field = fields.Field(name, fields.Kind.ATTRIBUTE)
+    store.add(
+        a_sent_record("text", attributes={name: "v"}),
+        a_sent_record("number", attributes={name: 5}),
+        a_sent_record("no", attributes={name: False}),
+        a_sent_record("else", attributes={f"{name}x": "v", name[:-1]: "v"}),
+        a_sent_record("below", attributes={name[: length // 8]: {name: "v"}}),
+    )
+    assert store.ids(Equals(field, ("v",))) == ["text"]
+    assert store.ids(Equals(field, (5,))) == ["number"]
+    above = fields.Field(name[: length // 8], fields.Kind.ATTRIBUTE)
+    if can_compare(above):
+        assert store.ids(Exists(above)) == ["below"]
+        assert store.ids(Not(Exists(above))) == ["else", "no", "number", "text"]
+    if can_compare(field):
+        # Refused by name where it has no column, else right.
+        with suppress(Unsupported):
+            values = store.reader.field_values(ALICE, field, EVERYTHING, ALWAYS)
+            assert (len(values.values), values.missing) == (3, 2)
+        assert store.ids(Exists(field)) == ["no", "number", "text"]
+        numbers = NumberRange(field, 4, 6, includes_lower=True, includes_upper=True)
+        assert store.ids(numbers) == ["number"]

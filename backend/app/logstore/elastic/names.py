@@ -12,11 +12,14 @@ from hashlib import blake2b
 from app.core.ids import OrgId
 from app.logstore.partitions import Home, is_period, parse_group
 from app.logstore.types import HIDDEN_STREAM_PREFIX
+from app.query.complexity import MAX_COMPARED_BYTES
 
-# Longer strings are tokens of their hash in `rest`; a term of Lucene has at most 32,766 bytes.
+LARGEST_TERM_BYTES = 32_766  # of Lucene
+# Longer strings are tokens of their hash in `rest`.
 MAX_VALUE_CHARACTERS = 8_191
 _MAX_TERM_BYTES = 32_000
-_MAX_PATH_BYTES = 8_000
+# Prefixes and bounds may have 1,000: a path, and a hash or a number behind it.
+_MAX_PATH_BYTES = MAX_COMPARED_BYTES
 _MAX_FIELD_NAME = 256
 EXACT = 2**53
 LARGEST = sys.float_info.max
@@ -88,9 +91,16 @@ def token_path(path: str) -> str:
     """The path as `rest` spells it: NUL ends it, so it must not contain one."""
     if "\x01" in path or NUL in path:
         path = path.replace("\x01", "\x01\x01").replace(NUL, "\x01\x02")
-    if len(path) * 4 <= _MAX_PATH_BYTES or len(path.encode()) <= _MAX_PATH_BYTES:
+    if len(path) * 4 <= _MAX_PATH_BYTES:
         return path
-    return path[: _MAX_PATH_BYTES // 4] + _LONG_PATH + _hash(path)
+    spelled = path.encode("utf-8", "surrogatepass")
+    if len(spelled) <= _MAX_PATH_BYTES:
+        return path
+    # As much as there is room for: what is above the path is found by what its token begins with.
+    start = spelled[:_MAX_PATH_BYTES].decode("utf-8", "ignore")
+    if (len(start) - len(start.rstrip("\x01"))) % 2:
+        start = start[:-1]  # half of an escape
+    return start + _LONG_PATH + _hash(path)
 
 
 def path_of_token(token: str) -> str | None:

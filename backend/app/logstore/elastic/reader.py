@@ -16,6 +16,7 @@ from app.logstore.elastic.facets import field_list, value_list
 from app.logstore.elastic.health import cluster_health
 from app.logstore.elastic.hosts import Location
 from app.logstore.elastic.long_values import long_tokens
+from app.logstore.elastic.names import LARGEST_TERM_BYTES
 from app.logstore.elastic.questions import (
     Query,
     confined,
@@ -40,6 +41,9 @@ from app.query.fields import Field
 from app.query.filters import Everything, Filter
 
 
+_MOST_NAMED = 10
+
+
 class ElasticReader:
     """Asks one index pattern; which partitions there are is Elasticsearch's business."""
 
@@ -51,7 +55,7 @@ class ElasticReader:
 
     def search(self, scope: Scope, plan: SearchPlan) -> Page:
         """See `LogReader`."""
-        asking = Asking(self._cluster, self._starting, timeout_ms=plan.timeout_ms)
+        asking = Asking(self._cluster, self._starting, scope.org_id, timeout_ms=plan.timeout_ms)
         body = self._page_body(asking, scope, plan)
         answer = asking.search({**body, "size": plan.limit + 1, "track_total_hits": True})
         hits = answer["hits"]["hits"]
@@ -65,7 +69,7 @@ class ElasticReader:
 
     def scan(self, scope: Scope, plan: SearchPlan) -> Iterator[StoredRecord]:
         """See `LogReader`: as of one moment. `Unavailable` where a partition cannot be read."""
-        asking = Asking(self._cluster, self._starting, timeout_ms=plan.timeout_ms)
+        asking = Asking(self._cluster, self._starting, scope.org_id, timeout_ms=plan.timeout_ms)
         body = self._page_body(asking, scope, plan)
         if asking.skipped or asking.timed_out:
             raise Unavailable("a partition cannot be read: what was found would not be all")
@@ -77,7 +81,7 @@ class ElasticReader:
     def aggregate(self, scope: Scope, plans: Sequence[AggregatePlan]) -> list[Table]:
         """See `LogReader`."""
         timeout_ms = max((plan.timeout_ms for plan in plans), default=0)
-        asking = Asking(self._cluster, self._starting, timeout_ms=timeout_ms)
+        asking = Asking(self._cluster, self._starting, scope.org_id, timeout_ms=timeout_ms)
         queries = [
             self._question(asking, scope, one.filter, one.range, one.stream) for one in plans
         ]
@@ -87,7 +91,7 @@ class ElasticReader:
         self, scope: Scope, range_: TimeRange, *, stream: str | None = None, limit: int = 1000
     ) -> FieldList:
         """See `LogReader`."""
-        asking = Asking(self._cluster, self._starting)
+        asking = Asking(self._cluster, self._starting, scope.org_id)
         query = self._question(asking, scope, Everything(), range_, stream)
         return field_list(asking, self._cluster, scope.org_id, query, limit)
 
@@ -103,13 +107,15 @@ class ElasticReader:
         stream: str | None = None,
     ) -> ValueList:
         """See `LogReader`."""
-        asking = Asking(self._cluster, self._starting)
+        asking = Asking(self._cluster, self._starting, scope.org_id)
         query = self._question(asking, scope, filter_, range_, stream)
         return value_list(asking, query, field, prefix=prefix, size=size)
 
     def get(self, scope: Scope, record_id: str) -> StoredRecord | None:
         """See `LogReader`; `Unavailable` for one that may be in a partition that cannot be read."""
-        asking = Asking(self._cluster, self._starting)
+        if len(record_id.encode("utf-8", "surrogatepass")) > LARGEST_TERM_BYTES:
+            return None
+        asking = Asking(self._cluster, self._starting, scope.org_id)
         body = {
             "query": self._without_hidden(
                 scope, whole_organisation(scope.org_id, {"term": {"id": record_id}})
@@ -120,7 +126,8 @@ class ElasticReader:
         }
         hits = asking.search(body)["hits"]["hits"]
         if not hits and (asking.skipped or asking.timed_out):
-            raise Unavailable("the record may be in a partition that cannot be read now")
+            where = ", ".join(asking.skipped[:_MOST_NAMED]) or "a partition that took too long"
+            raise Unavailable(f"the record may be in what cannot be read now: {where}")
         return stored_record(hits[0]["_source"]) if hits else None
 
     def health(self) -> StoreHealth:

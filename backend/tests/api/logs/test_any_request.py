@@ -103,3 +103,25 @@ def test_any_address_is_answered(
 def test_any_body_is_answered(acme: Person, path: str, segment: str, body: Any) -> None:
     place = path.format(quote(segment, safe=""))
     check(acme.client.post(f"/api/v1/{place}", body, format="json"))
+
+
+LONG = ("x" * 900, "x" * 40_000, "é" * 512, "🦊" * 256, "🦊" * 512, "🦊" * 8_190, "x." * 450)
+
+
+@pytest.mark.parametrize("text", LONG, ids=lambda text: f"{len(text)}{text[0]}")
+def test_what_is_long_is_answered(acme: Person, text: str) -> None:
+    for place in (path for path in GETS if "{}" in path):
+        check(acme.client.get(f"/api/v1/{place.format(quote(text, safe=''))}"))
+    check(acme.client.post(f"/api/v1/quarantine/{quote(text, safe='')}/replay/", {}, format="json"))
+    for name, place in (("by", "histogram/"), ("field", "fields/values/"), ("id", "record/")):
+        check(acme.client.get(f"/api/v1/logs/{place}", {name: text}))
+    for field in ("level", "x", "service"):
+        check(acme.client.get("/api/v1/logs/fields/values/", {"field": field, "prefix": text}))
+    for query in (
+        *("{}", '"{}"', "{}*", "{}:*", "NOT {}:*", "{}:1", "{}:>1", "{}:>b", "{} != 1", "{}:a*"),
+        *("f:{}", "f:>={}", "f:[* TO {}}}", "f:{}*", "f:?{}", "service:<{}", "id:{}", "id:>{}"),
+        *("stream:{}", "trace_id:{}", "logger:{{a TO {}}}", "message:/{}/", "f:/{}/"),
+    ):
+        check(acme.client.post("/api/v1/logs/search/", {"q": query.format(text)}, format="json"))
+    table = {"group_by": [{"field": text}], "metrics": [{"fn": "sum", "field": text, "as": text}]}
+    check(acme.client.post("/api/v1/logs/aggregate/", table, format="json"))

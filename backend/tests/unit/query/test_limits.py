@@ -18,6 +18,12 @@ def refusal(text: str) -> QuerySyntaxError:
     return caught.value
 
 
+def refused(text: str) -> QuerySyntaxError:
+    with pytest.raises(QuerySyntaxError) as caught:
+        resolve(parse(text), now_ns=0)
+    return caught.value
+
+
 def nested(depth: int) -> str:
     """AND and OR in turns, so many of them above the innermost clause."""
     text = "a"
@@ -31,6 +37,37 @@ def test_a_query_has_at_most_ten_thousand_characters() -> None:
     error = refusal("a" * (MAX_LENGTH + 1))
     assert error.reason == "query_too_long"
     assert (error.position, error.length) == (MAX_LENGTH, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "wrong"),
+    [
+        ("f:>={}", 899, (4, 900)),
+        ("f:[a TO {}]", 899, (8, 900)),
+        ("service:<{}", 900, (9, 901)),
+        ("id:{{{} TO *]", 900, (4, 901)),
+        ("{}:*", 900, (902, 1)),
+        ("{}:[* TO *]", 900, (0, 910)),
+        ("{}:>5", 900, (0, 904)),
+        ("`{}`:[1 TO 5}}", 900, (0, 912)),
+        ("{} != 5", 900, (0, 906)),
+        ("NOT {}:*", 900, (906, 1)),
+    ],
+)
+def test_what_is_compared_has_nine_hundred_bytes(
+    text: str, least: int, wrong: tuple[int, int]
+) -> None:
+    resolve(parse(text.format("x" * least)), now_ns=0)
+    error = refused(text.format("x" * (least + 1)))
+    assert error.reason == "too_long_to_compare"
+    assert (error.position, error.length) == wrong
+    # Bytes, not characters.
+    assert refused(text.format("🦊" * 226)).reason == "too_long_to_compare"
+
+
+def test_a_value_of_any_length_can_be_asked_for() -> None:
+    for text in ("f:{}", "{}:f", "service:{}", "{}:5", "f:({} OR b)"):
+        resolve(parse(text.format("🦊" * 9_900)), now_ns=0)
 
 
 def test_a_query_is_at_most_twenty_deep() -> None:

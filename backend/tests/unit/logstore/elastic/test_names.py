@@ -24,6 +24,8 @@ from app.logstore.partitions import Home
 
 ORG = OrgId(UUID("018f3c00-0000-7000-8000-0000000000aa"))
 LARGEST_TERM = 32_766
+# Elasticsearch refuses longer ones: "input automaton is too large: 1001".
+LARGEST_PREFIX = 1_000
 
 
 @pytest.mark.parametrize(
@@ -77,11 +79,24 @@ def test_no_token_is_too_long_for_a_term(length: int, letter: str) -> None:
     assert len(token.encode()) <= LARGEST_TERM
 
 
-def test_long_paths_differ_and_keep_their_beginning() -> None:
-    first, second = token_path("a" * 9_000 + "b"), token_path("a" * 9_000 + "c")
+@pytest.mark.parametrize("letter", ["a", "é", "🦊", "\0", "\x01"])
+def test_long_paths_differ_and_keep_their_beginning(letter: str) -> None:
+    first, second = token_path(letter * 901 + "b"), token_path(letter * 901 + "c")
     assert first != second
-    assert first.startswith("a" * 2_000)
+    assert first.startswith(token_path(letter * 200))
     assert path_of_token(first) is None
+
+
+def test_what_is_above_a_long_path_is_found_by_the_beginning_of_its_token() -> None:
+    for above in ("a", "é" * 449, "🦊" * 224, "a" * 899):
+        assert token_path(f"{above}.{'b' * 900}").startswith(f"{token_path(above)}.")
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "🦊", "\0", "\x01"])
+def test_a_path_and_a_number_are_short_enough_for_a_prefix_or_a_bound(letter: str) -> None:
+    for length in (200, 900, 20_000):
+        token = f"{token_path(letter * length)}\0n{number_token(1.5)}"
+        assert len(token.encode()) <= LARGEST_PREFIX
 
 
 def test_a_path_that_is_too_long_or_no_text_has_no_field() -> None:
