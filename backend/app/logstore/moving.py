@@ -8,10 +8,10 @@ be cut off at any moment and begun anew.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import orjson
 
@@ -21,8 +21,11 @@ from app.logstore.partitions import Home
 from app.logstore.types import RoutedRecord, StoredRecord
 
 BATCH_RECORDS = 2_000
+# A record may have a MiB: a batch is held several times over, as text, as records and as requests.
+BATCH_BYTES = 16 << 20
 _DIGEST_BYTES = 16
 
+One = TypeVar("One")
 Batch = list[RoutedRecord]
 Check = Callable[[Batch], Batch]
 
@@ -60,7 +63,7 @@ class Stock(Protocol):
         self, org_id: OrgId, home: Home, size: int, numbers: Numbers = ALL
     ) -> Iterator[Batch]:
         """Its records in a partition, each once, as they were appended; but for `first_wins`, which
-        no store keeps."""
+        no store keeps. At most `size` at a time, and fewer beyond `BATCH_BYTES`."""
         ...
 
     def missing(self, home: Home, records: Sequence[RoutedRecord]) -> Batch:
@@ -106,6 +109,20 @@ class Tally:
     def digest(self) -> str:
         """The digest as text."""
         return f"{self.sum:032x}"
+
+
+def in_batches(weighed: Iterable[tuple[One, int]], size: int) -> Iterator[list[One]]:
+    """What comes with its bytes, in lists of at most `size` that end when they have `BATCH_BYTES`."""
+    batch: list[One] = []
+    batch_bytes = 0
+    for one, one_bytes in weighed:
+        batch.append(one)
+        batch_bytes += one_bytes
+        if len(batch) >= size or batch_bytes >= BATCH_BYTES:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def fingerprint(record: RoutedRecord) -> bytes:

@@ -19,12 +19,23 @@ from app.logstore.elastic.names import home_of_index, index_of
 from app.logstore.elastic.questions import Query, whole_organisation, within
 from app.logstore.elastic.sending import BatchSize, Fate, Item, send
 from app.logstore.elastic.shelf import Shelf
-from app.logstore.moving import ALL, Batch, Check, Numbers, fingerprint, routed
+from app.logstore.moving import (
+    ALL,
+    BATCH_BYTES,
+    Batch,
+    Check,
+    Numbers,
+    fingerprint,
+    in_batches,
+    routed,
+)
 from app.logstore.partitions import Home
 from app.logstore.places import all_shared
 from app.logstore.types import Position, RoutedRecord
 
 _KEEP_ALIVE = "10m"
+# In one answer: nobody can say beforehand how many bytes these have.
+_PAGE_RECORDS = 128
 _PATIENCE_SECONDS = 60.0
 _NO_JOURNAL = Position("", 0)
 _ALL: Query = {"match_all": {}}
@@ -78,7 +89,7 @@ class ElasticStock:
         self, org_id: OrgId, home: Home, size: int, numbers: Numbers = ALL
     ) -> Iterator[Batch]:
         """See `Stock`."""
-        for hits in self._pages(org_id, home, size, numbers):
+        for hits in in_batches(self._weighed(org_id, home, numbers), size):
             yield [_record(org_id, home, hit["_source"]) for hit in hits]
 
     def missing(self, home: Home, records: Sequence[RoutedRecord]) -> Batch:
@@ -111,7 +122,7 @@ class ElasticStock:
         self, org_id: OrgId, home: Home, numbers: Numbers, is_elsewhere: Check, size: int
     ) -> Iterator[int]:
         """See `Stock`."""
-        for hits in self._pages(org_id, home, size, numbers):
+        for hits in in_batches(self._weighed(org_id, home, numbers), size):
             by_key = {hit["_id"]: _record(org_id, home, hit["_source"]) for hit in hits}
             may_go = {fingerprint(one) for one in is_elsewhere(list(by_key.values()))}
             keys = [key for key, one in by_key.items() if fingerprint(one) in may_go]
@@ -123,10 +134,9 @@ class ElasticStock:
         """See `Stock`."""
         self._cluster.close()
 
-    def _pages(
-        self, org_id: OrgId, home: Home, size: int, numbers: Numbers
-    ) -> Iterator[list[Answer]]:
-        """The documents of the organisation as they are now, whatever is changed meanwhile."""
+    def _weighed(self, org_id: OrgId, home: Home, numbers: Numbers) -> Iterator[tuple[Answer, int]]:
+        """The documents of the organisation as they are now, whatever is changed meanwhile, each with
+        its bytes."""
         index = self._index(home)
         self._refresh(index)
         try:
@@ -138,7 +148,7 @@ class ElasticStock:
         point = moment["id"]
         body: dict[str, Any] = {
             "query": whole_organisation(org_id, _of(numbers)),
-            "size": size,
+            "size": _PAGE_RECORDS,
             "sort": ["_shard_doc"],
             "track_total_hits": False,
         }
@@ -151,9 +161,13 @@ class ElasticStock:
                 hits: list[Answer] = answer["hits"]["hits"]
                 if not hits:
                     return
-                yield hits
                 point = answer.get("pit_id", point)
                 body["search_after"] = hits[-1]["sort"]
+                weights = [_bytes_of(hit["_source"]) for hit in hits]
+                yield from zip(hits, weights, strict=True)
+                # Large records come in rows.
+                mean = max(1, sum(weights) // len(weights))
+                body["size"] = max(1, min(_PAGE_RECORDS, BATCH_BYTES // mean))
         finally:
             self._cluster.call("DELETE", "/_pit", body={"id": point})
 
@@ -251,6 +265,11 @@ def _record(org_id: OrgId, home: Home, source: dict[str, Any]) -> RoutedRecord:
     return routed(
         org_id, home, stored_record(source), None if digest is None else bytes.fromhex(digest)
     )
+
+
+def _bytes_of(source: dict[str, Any]) -> int:
+    """About as many as the document has: all else in it is short."""
+    return sum(len(value) for value in source.values() if isinstance(value, str))
 
 
 def _org_of(source: dict[str, Any]) -> OrgId:

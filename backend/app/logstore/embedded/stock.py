@@ -33,7 +33,7 @@ from app.logstore.embedded.shelf import (
 from app.logstore.embedded.source import BlockCache, Damaged
 from app.logstore.embedded.writing import PartitionWriter
 from app.logstore.interface import no_fault
-from app.logstore.moving import ALL, Batch, Check, Numbers, fingerprint, routed
+from app.logstore.moving import ALL, Batch, Check, Numbers, fingerprint, in_batches, routed
 from app.logstore.partitions import Home
 from app.logstore.types import Position, RoutedRecord
 
@@ -87,9 +87,12 @@ class EmbeddedStock:
         snapshot = self._snapshot(home)
         if snapshot is None:
             return
-        for refs in _windows(snapshot, whole_organisation(org_id)):
-            for start in range(0, len(refs), size):
-                yield [_record(org_id, snapshot, ref) for ref in refs[start : start + size]]
+        weighed = (
+            (_record(org_id, snapshot, ref), len(snapshot.row(ref)))
+            for refs in _windows(snapshot, whole_organisation(org_id))
+            for ref in refs
+        )
+        yield from in_batches(weighed, size)
 
     def missing(self, home: Home, records: Sequence[RoutedRecord]) -> Batch:
         """See `Stock`. Sees what was settled."""

@@ -12,7 +12,7 @@ from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.stock import ElasticStock
 from app.logstore.elastic.writer import ElasticWriter
-from app.logstore.moving import Numbers, Removal, Tally
+from app.logstore.moving import BATCH_BYTES, Numbers, Removal, Tally
 from app.logstore.partitions import Home, period_of
 from app.logstore.places import Emptied, Hidden
 from app.logstore.types import (
@@ -102,6 +102,19 @@ def test_records_are_moved_as_they_are_and_seen_once_at_every_step(
     assert stock.homes(GLOBEX) == [POOL]
     everything = [one for batch in stock.batches(ACME, OWN, 50) for one in batch]
     assert Tally().add(everything) == tally
+
+
+def test_a_batch_of_large_records_ends_when_it_has_many_bytes(
+    location: Path, stock: ElasticStock
+) -> None:
+    records = [a_record(f"{i} " + "large " * 170_000) for i in range(18)]
+    fill(location, *records)
+    batches = list(stock.batches(ACME, POOL, 2_000))
+    assert sorted(one.id for batch in batches for one in batch) == [one.id for one in records]
+    largest = max(sum(len(one.message) for one in batch) for batch in batches)
+    assert BATCH_BYTES // 2 < largest < BATCH_BYTES + len(records[-1].message)
+    removal = Removal(ACME, stock, POOL, stock, OWN)
+    assert sum(removal.copy()) == removal.verify().records == sum(removal.empty()) == 18
 
 
 def test_fields_can_be_asked_for_after_a_move_too(location: Path, stock: ElasticStock) -> None:

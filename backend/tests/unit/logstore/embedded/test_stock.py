@@ -20,7 +20,7 @@ from app.logstore.embedded.shelf import (
 )
 from app.logstore.embedded.stock import EmbeddedStock
 from app.logstore.embedded.writer import EmbeddedWriter
-from app.logstore.moving import ALL, Removal, Tally
+from app.logstore.moving import ALL, BATCH_BYTES, Removal, Tally
 from app.logstore.partitions import Home, period_of
 from app.logstore.types import QUARANTINE_STREAM, Position, RoutedRecord, SearchPlan, StoredRecord
 from app.query.fields import field_named
@@ -184,6 +184,17 @@ def test_a_broken_partition_stops_a_move(tmp_path: Path, stock: EmbeddedStock) -
     (directory_of(tmp_path, POOL) / "index" / "meta.json").write_bytes(b"{")
     with pytest.raises(Conflict, match="cannot be read"):
         stock.homes(ACME)
+
+
+def test_a_batch_of_large_records_ends_when_it_has_many_bytes(
+    tmp_path: Path, stock: EmbeddedStock
+) -> None:
+    records = [a_record(f"{i} " + "large " * 170_000) for i in range(18)]
+    fill(tmp_path, *records)
+    batches = list(stock.batches(ACME, POOL, 2_000))
+    assert sorted(one.id for batch in batches for one in batch) == [one.id for one in records]
+    largest = max(sum(len(one.message) for one in batch) for batch in batches)
+    assert BATCH_BYTES // 2 < largest < BATCH_BYTES + len(records[-1].message)
 
 
 def test_between_two_stores_of_this_kind(tmp_path: Path) -> None:
