@@ -25,6 +25,7 @@ from app.core.config_rows import (
     Tally,
     delete_rows,
     encode,
+    end_sessions,
     insert_rows,
     is_empty,
     lines_of,
@@ -82,8 +83,31 @@ def restore_backup(
 ) -> Summary:
     """Writes the backup into an empty database, or in place of everything there is, and reads it
     back: `Broken` if anything is not as it was. Whatever happens, the database holds the whole
-    backup or what it held before."""
+    backup or what it held before.
+
+    Nobody is signed in afterwards: sessions that were ended since the backup would go on.
+    """
     expected = check_backup(path, using=using, accepts_dangling=accepts_dangling)
+    with _written(path, expected, using=using, is_replacing=is_replacing):
+        end_sessions(using)
+    return expected
+
+
+def copy_rows(*, source: str, target: str, is_replacing: bool, now: datetime) -> Summary:
+    """Everything of one database into another, by a backup that nobody keeps; whoever is signed in
+    stays so."""
+    with tempfile.TemporaryDirectory(prefix="elkv-copy-") as folder:
+        path = Path(folder) / "rows"
+        write_backup(path, using=source, now=now)
+        expected = check_backup(path, using=target)
+        with _written(path, expected, using=target, is_replacing=is_replacing):
+            return expected
+
+
+@contextmanager
+def _written(path: Path, expected: Summary, *, using: str, is_replacing: bool) -> Iterator[None]:
+    """The rows are in the database and read back; with the end of the block they are there for
+    everybody."""
     if not is_replacing and not is_empty(using):
         raise Conflict("the database is not empty: --replace deletes everything in it first")
     with replacing_all(tables(), using=using):
@@ -96,15 +120,7 @@ def restore_backup(
             raise Invalid(f"the rows of the backup contradict each other: {error}") from error
         if summary_of(using) != expected:
             raise Broken("what was written is not what is in the backup; everything is as before")
-    return expected
-
-
-def copy_rows(*, source: str, target: str, is_replacing: bool, now: datetime) -> Summary:
-    """Everything of one database into another, by a backup that nobody keeps."""
-    with tempfile.TemporaryDirectory(prefix="elkv-copy-") as folder:
-        path = Path(folder) / "rows"
-        write_backup(path, using=source, now=now)
-        return restore_backup(path, using=target, is_replacing=is_replacing)
+        yield
 
 
 def _write(file: IO[bytes], *, using: str, now: datetime) -> Summary:

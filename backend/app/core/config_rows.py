@@ -18,6 +18,8 @@ from app.core.tenancy import every_row
 
 # Whoever was signed in to the admin signs in again.
 _LEFT_OUT = {"sessions.session"}
+# Good for days, and spent or revoked with every use.
+_SIGNED_IN = "users.refreshtoken"
 # Every migrated database has rows of these: it counts as empty all the same.
 _MADE_BY_MIGRATE = {"contenttypes.contenttype", "auth.permission"}
 _ROWS_AT_ONCE = 500
@@ -89,6 +91,11 @@ def delete_rows(using: str) -> None:
     """Deletes everything, also sessions: they may be of people who are not there any more."""
     for model in _every_model():
         every_row(model, using=using)._raw_delete(using)
+
+
+def end_sessions(using: str) -> None:
+    """Whoever was signed in signs in again: of what was ended later the rows know nothing."""
+    every_row(apps.get_model(_SIGNED_IN), using=using)._raw_delete(using)
 
 
 class References:

@@ -30,6 +30,7 @@ from app.core.config_rows import Summary, Tally, encode, is_empty, summary_of
 from app.core.db import database_kind
 from app.core.errors import Invalid
 from app.streams.models import Stream
+from app.users.authentication import forget_callers
 from app.users.models import Organisation, User
 from tests.conftest import PASSWORD, Person, client_with
 
@@ -106,12 +107,28 @@ def test_what_was_there_is_there_again(filled: Summary, alice: Person, tmp_path:
     assert "users.user: 3" in said
     assert not User.objects.filter(pk=later.pk).exists()
     assert not Session.objects.exists()
-    assert summary_of(DEFAULT_DB_ALIAS) == filled
+    assert filled.counts == {**summary_of(DEFAULT_DB_ALIAS).counts, "users.refreshtoken": 3}
     client = client_with()
     answer = client.post("/api/auth/login/", {"username": "alice", "password": PASSWORD})
     assert answer.status_code == 200
-    assert alice.client.get("/api/v1/users/profile/").json()["email"] == "alice@example.com"
+    signed_in = client_with(Authorization=f"Bearer {answer.json()['access']}")
+    assert signed_in.get("/api/v1/users/profile/").json()["email"] == "alice@example.com"
     assert client_with(Authorization="Bearer x").get("/api/v1/users/profile/").status_code == 401
+
+
+def test_a_session_that_was_ended_since_does_not_come_back(
+    filled: Summary, alice: Person, bob: Person, tmp_path: Path
+) -> None:
+    client = client_with()
+    run("backup", tmp_path / "config")
+    client.post("/api/auth/logout/", {"refresh": alice.tokens.refresh})
+    said = run("restore", tmp_path / "config", "--replace")
+    forget_callers()
+    assert "nobody is signed in any more" in said
+    for person in (alice, bob):
+        refresh = {"refresh": person.tokens.refresh}
+        assert client.post("/api/auth/refresh/", refresh).status_code == 401
+        assert person.client.get("/api/v1/users/profile/").status_code == 401
 
 
 def test_nobody_else_can_read_a_backup(filled: Summary, tmp_path: Path) -> None:
@@ -266,12 +283,19 @@ def test_sqlite_is_copied_whole(filled: Summary, tmp_path: Path) -> None:
     for _ in range(2):
         said = manage({"DATABASE_URL": source}, "restore", str(backup), "--replace")
         assert said.splitlines()[-1] == f"restored and read back, digest {filled.digest}"
+    with closing(sqlite3.connect(old)) as file, file:
+        # Whoever is signed in when it is copied stays so.
+        file.execute(
+            "INSERT INTO users_refreshtoken (_id, user_id, jti, family, is_revoked, expires_at)"
+            " SELECT _id, _id, _id, _id, 0, '2099-01-01 00:00:00' FROM users_user"
+        )
     copy = ("copy_config", "--from", source)
     assert "CommandError: the database is not empty" in manage(this_database(), *copy)
     User.objects.filter(login_name="alice").update(first_name="changed")
     said = manage(this_database(), *copy, "--replace")
-    assert said.splitlines()[-1] == f"copied and compared, digest {filled.digest}"
-    assert summary_of(DEFAULT_DB_ALIAS) == filled
+    copied = summary_of(DEFAULT_DB_ALIAS)
+    assert said.splitlines()[-1] == f"copied and compared, digest {copied.digest}"
+    assert copied.counts == filled.counts
     assert filled.counts["users.user"] == 3
     with closing(sqlite3.connect(old)) as file:
         assert file.execute("SELECT count(*) FROM users_user").fetchone() == (3,)

@@ -49,5 +49,9 @@ class Command(BaseCommand):
             raise CommandError(f"cannot read {str(path)!r}: {error.strerror}") from error
         for label, count in summary.counts.items():
             self.stdout.write(f"{label}: {count}")
+        if not options["check"]:
+            self.stdout.write(
+                "nobody is signed in any more; API keys, passwords and memberships are those of then"
+            )
         done = "in order" if options["check"] else "restored and read back"
         self.stdout.write(f"{done}, digest {summary.digest}")
