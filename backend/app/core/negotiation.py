@@ -30,3 +30,11 @@ class LenientNegotiation(DefaultContentNegotiation):
         except NotAcceptable:
             return on_offer[0], str(on_offer[0].media_type)
         return chosen
+
+    @override
+    def filter_renderers(
+        self, renderers: Iterable[BaseRenderer], format: str
+    ) -> list[BaseRenderer]:
+        """Those of `?format=`; where it names none it says nothing, as any unknown parameter."""
+        on_offer = list(renderers)
+        return [one for one in on_offer if one.format == format] or on_offer

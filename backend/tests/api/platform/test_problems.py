@@ -137,6 +137,15 @@ def test_whoever_asks_for_another_form_gets_the_one_there_is(
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
 
 
+@pytest.mark.parametrize("path", ["/health/live/", "/.well-known/jwks.json"])
+def test_a_form_that_there_is_not_is_an_unknown_parameter(anonymous: APIClient, path: str) -> None:
+    for form in ("api", "csv", "", "\0"):
+        answer = anonymous.get(path, {"format": form})
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+    assert anonymous.get("/api/schema/", {"format": "json"}).json()["openapi"] == "3.1.0"
+    assert anonymous.get("/api/schema/", {"format": "csv"}).status_code == 200
+
+
 def test_a_browser_is_led_to_the_documentation(anonymous: APIClient) -> None:
     answer = anonymous.get("/", headers={"Accept": "text/html"})
     assert (answer.status_code, answer["Location"]) == (302, "/api/docs/")
