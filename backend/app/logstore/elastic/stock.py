@@ -34,7 +34,8 @@ from app.logstore.places import all_shared
 from app.logstore.types import Position, RoutedRecord
 
 _KEEP_ALIVE = "10m"
-# In one answer: nobody can say beforehand how many bytes these have.
+# In one answer, the first and the later ones: nobody can say beforehand how many bytes they have.
+_FIRST_RECORDS = 16
 _PAGE_RECORDS = 128
 _PATIENCE_SECONDS = 60.0
 _NO_JOURNAL = Position("", 0)
@@ -148,7 +149,7 @@ class ElasticStock:
         point = moment["id"]
         body: dict[str, Any] = {
             "query": whole_organisation(org_id, _of(numbers)),
-            "size": _PAGE_RECORDS,
+            "size": _FIRST_RECORDS,
             "sort": ["_shard_doc"],
             "track_total_hits": False,
         }
