@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from app.core.ids import OrgId
 from app.logstore.elastic.cluster import Cluster, NotStarted
 from app.logstore.elastic.health import broken_partitions
 from app.logstore.elastic.starting import Patience, Starting, not_started
@@ -22,6 +23,7 @@ class Asking:
         self,
         cluster: Cluster,
         starting: Starting,
+        org_id: OrgId,
         *,
         timeout_ms: float = DEFAULT_SECONDS * 1000,
     ) -> None:
@@ -29,12 +31,13 @@ class Asking:
         self.timed_out = False
         self._skipped: set[str] = set()
         self._cluster = cluster
+        self._org_id = org_id
         self._patience = Patience(starting, timeout_ms / 1000)
         self._until = time.monotonic() + timeout_ms / 1000
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """The partitions that could not be read."""
+        """The partitions that could not be read, of those that may have the organisation's records."""
         return tuple(sorted(self._skipped))
 
     def search(self, body: Answer) -> Answer:
@@ -46,7 +49,7 @@ class Asking:
         if not bodies:
             return []
         answers = self._when_started(bodies, filter_path)
-        self._skipped.update(broken_partitions(self._cluster, answers))
+        self._skipped.update(broken_partitions(self._cluster, answers, self._org_id))
         self.timed_out = self.timed_out or any(answer["timed_out"] for answer in answers)
         return answers
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from app.core.clock import SYSTEM_CLOCK
 from app.core.errors import ElkError, Unavailable
+from app.core.ids import OrgId
 from app.logstore.elastic import metrics
 from app.logstore.elastic.cluster import Answer, Cluster
 from app.logstore.elastic.lanes import Waiting
 from app.logstore.elastic.names import home_of_index
+from app.logstore.places import is_shared
 from app.logstore.types import NS_PER_SECOND, StoreHealth
 
 # Two requests have to fit into the second that health may take.
@@ -26,8 +28,10 @@ def partition_name(prefix: str, index: str) -> str:
     return index if home is None else home.name
 
 
-def broken_partitions(cluster: Cluster, answers: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """The partitions that were left out of answers."""
+def broken_partitions(
+    cluster: Cluster, answers: Sequence[dict[str, Any]], org_id: OrgId
+) -> tuple[str, ...]:
+    """The partitions that were left out of answers, but for those of other organisations alone."""
     named = {name for answer in answers for name in answer.get("closed", ())}
     if any(answer["_shards"]["failed"] for answer in answers):
         failures = [one for answer in answers for one in answer["_shards"].get("failures", ())]
@@ -35,7 +39,14 @@ def broken_partitions(cluster: Cluster, answers: Sequence[dict[str, Any]]) -> tu
         if not failed:
             raise Unavailable("some partitions could not be searched")
         named |= failed
-    return tuple(sorted(partition_name(cluster.prefix, name) for name in named))
+    homes = {name: home_of_index(cluster.prefix, name) for name in named}
+    return tuple(
+        sorted(
+            partition_name(cluster.prefix, name)
+            for name, home in homes.items()
+            if home is None or is_shared(home) or home.pool == str(org_id)
+        )
+    )
 
 
 def red_indices(cluster: Cluster, *, seconds: float = 5.0) -> list[str]:

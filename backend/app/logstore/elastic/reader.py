@@ -40,6 +40,8 @@ from app.logstore.types import (
 from app.query.fields import Field
 from app.query.filters import Everything, Filter
 
+_MOST_NAMED = 10
+
 
 class ElasticReader:
     """Asks one index pattern; which partitions there are is Elasticsearch's business."""
@@ -52,7 +54,7 @@ class ElasticReader:
 
     def search(self, scope: Scope, plan: SearchPlan) -> Page:
         """See `LogReader`."""
-        asking = Asking(self._cluster, self._starting, timeout_ms=plan.timeout_ms)
+        asking = Asking(self._cluster, self._starting, scope.org_id, timeout_ms=plan.timeout_ms)
         body = self._page_body(asking, scope, plan)
         answer = asking.search({**body, "size": plan.limit + 1, "track_total_hits": True})
         hits = answer["hits"]["hits"]
@@ -66,7 +68,7 @@ class ElasticReader:
 
     def scan(self, scope: Scope, plan: SearchPlan) -> Iterator[StoredRecord]:
         """See `LogReader`: as of one moment. `Unavailable` where a partition cannot be read."""
-        asking = Asking(self._cluster, self._starting, timeout_ms=plan.timeout_ms)
+        asking = Asking(self._cluster, self._starting, scope.org_id, timeout_ms=plan.timeout_ms)
         body = self._page_body(asking, scope, plan)
         if asking.skipped or asking.timed_out:
             raise Unavailable("a partition cannot be read: what was found would not be all")
@@ -78,7 +80,7 @@ class ElasticReader:
     def aggregate(self, scope: Scope, plans: Sequence[AggregatePlan]) -> list[Table]:
         """See `LogReader`."""
         timeout_ms = max((plan.timeout_ms for plan in plans), default=0)
-        asking = Asking(self._cluster, self._starting, timeout_ms=timeout_ms)
+        asking = Asking(self._cluster, self._starting, scope.org_id, timeout_ms=timeout_ms)
         queries = [
             self._question(asking, scope, one.filter, one.range, one.stream) for one in plans
         ]
@@ -88,7 +90,7 @@ class ElasticReader:
         self, scope: Scope, range_: TimeRange, *, stream: str | None = None, limit: int = 1000
     ) -> FieldList:
         """See `LogReader`."""
-        asking = Asking(self._cluster, self._starting)
+        asking = Asking(self._cluster, self._starting, scope.org_id)
         query = self._question(asking, scope, Everything(), range_, stream)
         return field_list(asking, self._cluster, scope.org_id, query, limit)
 
@@ -104,7 +106,7 @@ class ElasticReader:
         stream: str | None = None,
     ) -> ValueList:
         """See `LogReader`."""
-        asking = Asking(self._cluster, self._starting)
+        asking = Asking(self._cluster, self._starting, scope.org_id)
         query = self._question(asking, scope, filter_, range_, stream)
         return value_list(asking, query, field, prefix=prefix, size=size)
 
@@ -112,7 +114,7 @@ class ElasticReader:
         """See `LogReader`; `Unavailable` for one that may be in a partition that cannot be read."""
         if len(record_id.encode("utf-8", "surrogatepass")) > LARGEST_TERM_BYTES:
             return None
-        asking = Asking(self._cluster, self._starting)
+        asking = Asking(self._cluster, self._starting, scope.org_id)
         body = {
             "query": self._without_hidden(
                 scope, whole_organisation(scope.org_id, {"term": {"id": record_id}})
@@ -123,7 +125,8 @@ class ElasticReader:
         }
         hits = asking.search(body)["hits"]["hits"]
         if not hits and (asking.skipped or asking.timed_out):
-            raise Unavailable("the record may be in a partition that cannot be read now")
+            where = ", ".join(asking.skipped[:_MOST_NAMED]) or "a partition that took too long"
+            raise Unavailable(f"the record may be in what cannot be read now: {where}")
         return stored_record(hits[0]["_source"]) if hits else None
 
     def health(self) -> StoreHealth:

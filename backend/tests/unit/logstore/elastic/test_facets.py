@@ -28,7 +28,7 @@ class _Last(Asking):
     """The last partition goes before a search."""
 
     def __init__(self, cluster: Cluster, *, after: int) -> None:
-        super().__init__(cluster, Starting(cluster))
+        super().__init__(cluster, Starting(cluster), ACME)
         self._all = cluster
         self._left = after
 

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from app.core.errors import Unavailable
 from app.logstore.elastic.cluster import Cluster
-from app.logstore.elastic.mapping import SETTINGS
+from app.logstore.elastic.mapping import MAPPINGS, SETTINGS
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import ElasticWriter, Limits
 from app.logstore.types import (
@@ -24,7 +24,7 @@ from app.logstore.types import (
 )
 from app.query.fields import field_named
 from app.query.filters import Everything
-from tests.conformance.cast import ACME, ALICE
+from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
 from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record, an_org
 from tests.elastic_indices import answered_health
 
@@ -234,7 +234,7 @@ def test_no_question_leaves_a_partition_out_in_silence(
     assert (values.skipped, values.values[0].count) == (skipped, 1 if skipped else 2)
     assert reader.get(ALICE, free.id) is not None
     if skipped:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=HELD):
             reader.get(ALICE, held.id)
         with pytest.raises(Unavailable):
             list(reader.scan(ALICE, SearchPlan(Everything(), ALWAYS)))
@@ -257,3 +257,20 @@ def test_a_closed_index_alone_is_no_empty_answer(
     page = reader.search(ALICE, SearchPlan(Everything(), ALWAYS))
     assert (page.total, page.skipped) == (0, ("30d-pool0/2026-w47",))
     _open(cluster, f"{cluster.prefix}-30d-pool0-2026-w47")
+
+
+def test_a_partition_of_another_organisation_alone_is_missed_by_nobody_else(
+    writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
+) -> None:
+    _append(writer, 1, a_record("ours"), a_record("theirs", org_id=GLOBEX))
+    writer.commit()
+    own = f"{cluster.prefix}-3d-{GLOBEX}-2026-11-20"
+    cluster.call("PUT", f"/{own}", body={"settings": SETTINGS, "mappings": MAPPINGS})
+    cluster.call("POST", f"/{own}/_close")
+    everything = SearchPlan(Everything(), ALWAYS)
+    ours, theirs = (reader.search(scope, everything) for scope in (ALICE, CHARLIE))
+    assert (ours.total, ours.skipped) == (1, ())
+    assert (theirs.total, theirs.skipped) == (1, (f"3d-{GLOBEX}/2026-11-20",))
+    assert reader.get(ALICE, "unknown") is None
+    with pytest.raises(Unavailable, match=f"3d-{GLOBEX}/2026-11-20"):
+        reader.get(CHARLIE, "unknown")
