@@ -23,7 +23,11 @@ ROUTES = {
 
 # How often beat says that there may be something to do. What really is due, and since when, is in
 # the config database (app.core.due_work): a hint that is lost, late or doubled changes nothing.
-HINT_SECONDS = {"health.beat": 15.0, "users.forget_expired_tokens": 60.0}
+HINT_SECONDS = {
+    "health.beat": 15.0,
+    "users.forget_expired_tokens": 60.0,
+    "audit.forget_old": 300.0,
+}
 # An embedded log store is looked after by its shipper, and by nobody else.
 STORE_HINT_SECONDS = {
     "elastic": {"logs.maintain_store": 60.0, "streams.place_by_size": 60.0},

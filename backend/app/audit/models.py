@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from typing_extensions import override
 
 from app.core.clock import utc_now
 from app.core.errors import Broken
-from app.core.tenancy import TenantModel
+from app.core.tenancy import OpenTenantManager, TenantModel
 
 
 class AuditEntry(TenantModel):
-    """Who did what to which thing. Written once, never changed."""
+    """Who did what to which thing. Written once, never changed; deleted when it is too old."""
 
     at = models.DateTimeField(default=utc_now, editable=False)
     actor_kind = models.CharField(max_length=10)
@@ -25,6 +25,9 @@ class AuditEntry(TenantModel):
     after = models.JSONField(null=True)
     request_id = models.CharField(max_length=128, blank=True)
     address = models.CharField(max_length=45, blank=True)
+
+    # For forgetting what is too old, whoever did it.
+    objects: ClassVar[OpenTenantManager[AuditEntry]] = OpenTenantManager()
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["organisation", "-id"], name="audit_newest")]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.audit.metrics import ENTRIES_FORGOTTEN
 from app.audit.models import AuditEntry
+from app.core.ids import uuid7_floor
 from app.core.request_context import current_request
 from app.core.scope import Scope
+
+_CHUNK = 1_000
 
 
 def record(
@@ -37,3 +42,20 @@ def record(
         request_id=request.request_id,
         address=request.address,
     )
+
+
+def forget_entries(*, before: datetime, most: int) -> int:
+    """Deletes entries of everybody that are older, the oldest first and at most about `most`; how
+    many that were. Whoever writes meanwhile waits for a thousand of them, not for all."""
+    # Ids sort by time, and every database has an index of them.
+    old = AuditEntry.objects.of_everybody().filter(
+        id__lt=uuid7_floor(int(before.timestamp() * 1000))
+    )
+    deleted = 0
+    while deleted < most:
+        chunk = list(old.order_by("id").values_list("pk", flat=True)[:_CHUNK])
+        deleted += AuditEntry.objects.of_everybody().filter(pk__in=chunk).delete()[0]
+        if len(chunk) < _CHUNK:
+            break
+    ENTRIES_FORGOTTEN.inc(deleted)
+    return deleted

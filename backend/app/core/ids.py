@@ -19,6 +19,11 @@ def uuid7(*, unix_ms: int | None = None) -> UUID:
     return UUID(int=_uuid7_int(ms, secrets.randbits(12), secrets.randbits(_RANDOM_BITS)))
 
 
+def uuid7_floor(unix_ms: int) -> UUID:
+    """What every UUIDv7 of this millisecond and of later ones is not less than."""
+    return UUID(int=_uuid7_int(max(0, unix_ms), 0, 0))
+
+
 def uuid7_run(unix_ms: int) -> int:
     """The first of a run of UUIDv7 as an integer: `first + i` is the i-th, for i < 2**31.
 

@@ -138,6 +138,8 @@ LOGIN_FAILURES_PER_MINUTE_OF_ADDRESS = env.integer(
 # What an organisation may send, unless it has a quota of its own (manage.py set_quota). 0: no limit.
 INGEST_RECORDS_PER_SECOND = env.integer("INGEST_RECORDS_PER_SECOND", 0)
 INGEST_BYTES_PER_DAY = env.integer("INGEST_BYTES_PER_DAY", 0)
+# 0: audit entries are kept for ever. More days than a century has are a mistake.
+AUDIT_RETENTION_DAYS = env.integer("AUDIT_RETENTION_DAYS", 400, most=36_500)
 # How many proxies of ours stand in front and write X-Forwarded-For; 0: the peer's address counts.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)
 

@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
-from app.core.ids import uuid7, uuid7_run, uuid_text
+import pytest
+
+from app.core.ids import uuid7, uuid7_floor, uuid7_run, uuid_text
 
 
 def test_version_variant_and_time_stand_where_the_rfc_puts_them() -> None:
@@ -36,3 +38,14 @@ def test_the_text_of_an_integer_is_the_canonical_one() -> None:
 
     assert uuid_text(first) == str(UUID(int=first))
     assert uuid_text(0) == "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("unix_ms", [0, 1, 1_700_000_000_000])
+def test_a_floor_lies_between_what_came_before_and_what_comes_then(unix_ms: int) -> None:
+    floor = uuid7_floor(unix_ms)
+    assert floor <= uuid7(unix_ms=unix_ms)
+    assert unix_ms == 0 or uuid7(unix_ms=unix_ms - 1) < floor
+
+
+def test_before_the_epoch_there_was_nothing() -> None:
+    assert uuid7_floor(-1) == uuid7_floor(0)
