@@ -18,7 +18,7 @@ from app.users.models import Membership
 from tests.conftest import Person, client_with
 
 TAIL = "/api/v1/logs/tail/"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)

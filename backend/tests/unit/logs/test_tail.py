@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from app.core.clock import SYSTEM_CLOCK
+from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.ending import begin_ending, forget_ending
 from app.core.errors import Forbidden, OverLimit, Unauthenticated, Unavailable
 from app.core.ids import OrgId
@@ -23,9 +23,10 @@ from app.logs import tail as tail_module
 from app.logs.tail import Places, Tail, TailAsked
 from app.logstore.types import RoutedRecord
 from app.query.errors import QuerySyntaxError
+from tests.unit.core.limits.clocks import TurnedClock
 from tests.unit.live.made import ACME, GLOBEX, record
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 class Spoken:
@@ -56,10 +57,13 @@ def scope_of(org_id: OrgId, *permissions: Permission) -> Scope:
 
 
 def tail_of(
-    query: str = "", stream: str | None = None, check: Callable[[], object] = lambda: None
+    query: str = "",
+    stream: str | None = None,
+    check: Callable[[], object] = lambda: None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Tail:
     scope = scope_of(ACME, Permission.SEARCH)
-    return Tail(scope, TailAsked(query, stream), check=check, clock=SYSTEM_CLOCK)
+    return Tail(scope, TailAsked(query, stream), check=check, clock=clock)
 
 
 @pytest.fixture(autouse=True)
@@ -201,13 +205,13 @@ def test_a_process_that_ends_says_so() -> None:
 
 def test_times_in_the_query_move_on() -> None:
     async def run() -> None:
-        source = Spoken()
-        events = await begun(tail_of("@timestamp:[now-1s TO now]"), source)
-        old_ns = time.time_ns()
-        await asyncio.sleep(1.2)
+        source, clock = Spoken(), TurnedClock()
+        events = await begun(tail_of("@timestamp:[now-1s TO now]", clock=clock), source)
+        old_ns = clock.now_ns()
+        clock.turn(1.2)
         source.say(
             record(ACME, "old")._replace(timestamp_ns=old_ns),
-            record(ACME, "new")._replace(timestamp_ns=time.time_ns()),
+            record(ACME, "new")._replace(timestamp_ns=clock.now_ns()),
         )
         assert (await next_event(events))[1]["message"] == "new"
         await events.aclose()  # type: ignore[attr-defined]
@@ -229,8 +233,11 @@ def test_closing_from_elsewhere_lets_go_once() -> None:
         events = await begun(tail, source)
         await asyncio.to_thread(tail.close)
         await asyncio.to_thread(tail.close)
-        await asyncio.sleep(0.05)
-        assert source.wanted == frozenset()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                if not source.wanted:
+                    break
+                await asyncio.sleep(0.01)
         await events.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(run())
