@@ -16,10 +16,11 @@ from tests.redis_server import RedisServer
 
 UseRedis = Callable[..., None]
 
-# Nobody waits for long: for tests in which Redis hangs. In all others a busy machine may take its
-# time, to speak TLS for instance.
-HASTY = {"REDIS_CONNECT_TIMEOUT": "0.5", "REDIS_SOCKET_TIMEOUT": "0.5"}
-_PATIENT = {"REDIS_CONNECT_TIMEOUT": "10", "REDIS_SOCKET_TIMEOUT": "10"}
+# Nobody waits for long: for tests in which Redis hangs, but no less than a Redis that does not may need
+# on a busy machine. In all others it may take its time, to speak TLS for instance.
+HASTY_SECONDS = 2
+HASTY = dict.fromkeys(("REDIS_CONNECT_TIMEOUT", "REDIS_SOCKET_TIMEOUT"), str(HASTY_SECONDS))
+_PATIENT = {"REDIS_CONNECT_TIMEOUT": "10", "REDIS_SOCKET_TIMEOUT": "60"}
 
 
 @pytest.fixture

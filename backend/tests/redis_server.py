@@ -14,7 +14,7 @@ import redis
 
 from tests.ports import free_port
 
-_START_SECONDS = 20
+_START_SECONDS = 120
 
 
 class RedisServer:
@@ -80,7 +80,7 @@ class RedisServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def client(self, db: int = 0) -> redis.Redis:
-        return redis.Redis(port=self.port, db=db, password=self._password, socket_timeout=5)
+        return redis.Redis(port=self.port, db=db, password=self._password, socket_timeout=60)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_SECONDS

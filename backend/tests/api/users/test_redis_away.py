@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import PASSWORD, Person
-from tests.redis_fixtures import HASTY, UseRedis
+from tests.redis_fixtures import HASTY, HASTY_SECONDS, UseRedis
 from tests.redis_server import RedisServer
 
 LOGIN = "/api/auth/login/"
@@ -39,11 +39,12 @@ def test_signing_in_waits_for_redis_and_everything_else_goes_on(
         assert 0 < int(answer["Retry-After"]) <= 5
     assert anonymous.post(REGISTER, {}).status_code == 503
     assert anonymous.post(ADMIN, RIGHT, format="multipart").status_code == 503
-    assert time.monotonic() - began < 5
+    # One of them waits for it: to connect, and to be answered.
+    assert time.monotonic() - began < 2 * HASTY_SECONDS + 10
     assert alice.client.get(PROFILE).status_code == 200
     assert anonymous.post(REFRESH, {"refresh": alice.tokens.refresh}).status_code == 200
     own_redis.start() if trouble == "killed" else own_redis.go_on()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while anonymous.post(LOGIN, RIGHT).status_code == 503:
         assert time.monotonic() < deadline
         time.sleep(0.1)

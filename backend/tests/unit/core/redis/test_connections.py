@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,15 @@ from app.core.redis import (
     is_on,
     key_of,
 )
-from tests.redis_fixtures import HASTY, UseRedis
+from tests.redis_fixtures import HASTY, HASTY_SECONDS, UseRedis
 from tests.redis_server import RedisServer
 from tests.unit.core.limits.clocks import TurnedClock
 
-# The time limits of `HASTY`, twice: to connect, and to be answered.
-BOUND_SECONDS = 3.0
-PATIENCE_SECONDS = 20.0
+# The time limits of `HASTY`, twice: to connect, and to be answered; and what a busy machine adds.
+BOUND_SECONDS = 2 * HASTY_SECONDS + 10.0
+PATIENCE_SECONDS = 60.0
+# Who is told at once that Redis is away is told so for as long.
+AWAY_SECONDS = 1.0
 # An event loop has one connection of its own, to be woken by.
 OF_THE_LOOP = 1
 
@@ -172,22 +173,25 @@ def test_threads_do_not_all_wait_for_a_redis_that_hangs(
 ) -> None:
     use_redis(own_redis, **HASTY)
 
-    def ask() -> float:
-        """How long until it was answered or refused."""
-        began = time.monotonic()
-        with suppress(Unavailable), asking():
-            client().ping()
-        return time.monotonic() - began
+    def waits_in_vain() -> bool:
+        """Whether Redis itself was asked and did not answer."""
+        try:
+            with asking():
+                client().ping()
+        except Unavailable as error:
+            return isinstance(error.__cause__, TimeoutError)
+        return False
 
-    ask()
+    waits_in_vain()
     own_redis.hang()
-    assert ask() > 0.4
+    assert waits_in_vain()
+    began = time.monotonic()
     with ThreadPoolExecutor(20) as threads:
-        waited = list(threads.map(lambda _: ask(), range(200)))
-    # Whoever tries while the others are told waits; there is one at a time.
-    assert sum(seconds > 0.2 for seconds in waited) <= 2
+        waited = sum(threads.map(lambda _: waits_in_vain(), range(200)))
+    # One at a time tries again, and after it nobody for a while.
+    assert waited <= 1 + (time.monotonic() - began) / AWAY_SECONDS
     own_redis.go_on()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             with asking():
