@@ -7,8 +7,8 @@ small and read once a batch; lines stay bytes from the socket to the shipper.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -23,6 +23,13 @@ _RUN_DIGITS = 8
 _RUN_MASK = 0xFFFF_FFFF
 
 
+class Again(NamedTuple):
+    """The entry on which the shipper failed at first, and how many commits it had seen then."""
+
+    origin: int
+    commits: int
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The records of one request of one organisation.
@@ -32,6 +39,8 @@ class Batch:
     quarantine. `ids` and `indices` are as long as `lines`, or `None` when the protocol has none;
     an id given here is the sent id, and an `id` inside the line an ordinary attribute.
     Line i without a sent id becomes the record `id_of(i)`.
+    `detail` says more of `bad`. `again`: some of the lines may be stored already, as part of another
+    entry.
     """
 
     org_id: OrgId
@@ -44,6 +53,8 @@ class Batch:
     ids: list[str | None] | None = None
     indices: list[str | None] | None = None
     bad: dict[int, str] = field(default_factory=dict)
+    detail: str = ""
+    again: Again | None = None
 
     def id_of(self, index: int) -> str:
         """The id that is made for a line without one."""
@@ -57,6 +68,17 @@ class Batch:
             return [self.id_of(index) for index in range(len(self.lines))]
         prefix = uuid_text(self.first_id)[:-_RUN_DIGITS]
         return [f"{prefix}{number:08x}" for number in range(first, last)]
+
+    def part(self, start: int, end: int) -> Batch:
+        """The lines from `start` to before `end`, which become the same records."""
+        return replace(
+            self,
+            first_id=self.first_id + start,
+            lines=self.lines[start:end],
+            ids=None if self.ids is None else self.ids[start:end],
+            indices=None if self.indices is None else self.indices[start:end],
+            bad={place - start: why for place, why in self.bad.items() if start <= place < end},
+        )
 
 
 def encode(batch: Batch) -> bytes:
@@ -78,6 +100,10 @@ def encode(batch: Batch) -> bytes:
         header["indices"] = batch.indices
     if batch.bad:
         header["bad"] = list(batch.bad.items())
+    if batch.detail:
+        header["detail"] = batch.detail
+    if batch.again is not None:
+        header["again"] = list(batch.again)
     head = orjson.dumps(header)
     return b"".join((_PREFIX.pack(VERSION, len(head)), head, b"\n".join(batch.lines)))
 
@@ -100,4 +126,6 @@ def decode(data: bytes) -> Batch:
         ids=header.get("ids"),
         indices=header.get("indices"),
         bad=dict(header.get("bad", ())),
+        detail=header.get("detail", ""),
+        again=Again(*header["again"]) if "again" in header else None,
     )

@@ -19,9 +19,9 @@ import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, Full
-from app.journal.counters import Counters, read_counters, write_counters
+from app.journal.counters import Counters, Transaction, read_counters, write_counters
 from app.journal.envelope import Damaged, Sealed, opened, seal, stored, taken_ns_of
-from app.journal.storage import NoRoom, Storage
+from app.journal.storage import NoRoom, Storage, Tables
 
 log = structlog.get_logger(__name__)
 
@@ -179,6 +179,25 @@ class Journal:
             write_counters(tables, transaction, left)
         log.error("journal_entry_damaged", number=number, reason=reason)
 
+    def replace(self, number: int, payloads: Sequence[bytes]) -> int:
+        """Puts these behind all others in place of an entry, in one transaction; returns the number
+        of the last one. Room is made for them beyond `max_bytes`: they take about as much."""
+        sealed = [seal(payload) for payload in payloads]
+        key = _KEY.pack(number)
+        with self._storage.writing() as (tables, transaction):
+            counters = read_counters(tables, transaction)
+            data = transaction.get(key, db=tables.entries)
+            if data is None:
+                raise Broken(f"the journal has no entry {number}")
+            freed, taken_ns = self._cost(len(data)), taken_ns_of(data)
+            transaction.delete(key, db=tables.entries)
+            left = counters._replace(
+                entries=counters.entries - 1, live_bytes=counters.live_bytes - freed
+            )
+            left = self._put(tables, transaction, left, sealed, taken_ns)
+            write_counters(tables, transaction, left)
+        return left.last
+
     def damaged_numbers(self) -> list[int]:
         """The entries that were set aside."""
         with self._storage.reading() as (tables, transaction):
@@ -238,20 +257,30 @@ class Journal:
                         _full(f"it holds {counters.live_bytes} of {self.max_bytes} bytes")
                     )
                     continue
-                number = counters.last
-                for sealed in request:
-                    number += 1
-                    key = _KEY.pack(number)
-                    value = stored(sealed, number=key, taken_ns=taken_ns)
-                    transaction.put(key, value, append=True, db=tables.entries)
-                counters = counters._replace(
-                    last=number,
-                    live_bytes=counters.live_bytes + cost,
-                    entries=counters.entries + len(request),
-                )
-                results.append(number)
+                counters = self._put(tables, transaction, counters, request, taken_ns)
+                results.append(counters.last)
             write_counters(tables, transaction, counters)
         return results
+
+    def _put(
+        self,
+        tables: Tables,
+        transaction: Transaction,
+        counters: Counters,
+        request: Sequence[Sealed],
+        taken_ns: int,
+    ) -> Counters:
+        number = counters.last
+        for sealed in request:
+            number += 1
+            key = _KEY.pack(number)
+            value = stored(sealed, number=key, taken_ns=taken_ns)
+            transaction.put(key, value, append=True, db=tables.entries)
+        return counters._replace(
+            last=number,
+            live_bytes=counters.live_bytes + sum(self._cost(one.stored_bytes) for one in request),
+            entries=counters.entries + len(request),
+        )
 
     def _write_alone(self, request: Sequence[Sealed]) -> int | Full:
         try:

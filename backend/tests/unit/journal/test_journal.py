@@ -134,6 +134,29 @@ def test_requests_of_one_commit_stand_each_for_itself(journal: Journal) -> None:
     assert [entry.payload for entry in everything(journal)] == [b"small"] * 3
 
 
+def test_an_entry_is_replaced_by_others_behind_all(journal: Journal) -> None:
+    journal.append([b"a", b"b" * 10_000, b"c"])
+    before = journal.state()
+    assert journal.replace(2, [b"b" * 5_000, b"b" * 5_000]) == 5
+    assert everything(journal) == [(1, b"a"), (3, b"c"), (4, b"b" * 5_000), (5, b"b" * 5_000)]
+    after = journal.state()
+    assert (after.entries, after.last_number, after.oldest_ns) == (4, 5, before.oldest_ns)
+    with pytest.raises(Broken):
+        journal.replace(2, [b"again"])
+    journal.trim(5)
+    assert journal.state().live_bytes == 0
+
+
+def test_an_entry_can_be_replaced_in_a_full_journal(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=MEBIBYTE)
+    while journal.state().live_bytes + 50_000 < MEBIBYTE:
+        journal.append([os.urandom(40_000)])
+    payload = everything(journal)[0].payload
+    journal.replace(1, [payload[:20_000], payload[20_000:]])
+    assert b"".join(entry.payload for entry in everything(journal)[-2:]) == payload
+    journal.close()
+
+
 def test_appending_nothing_is_our_own_mistake(journal: Journal) -> None:
     with pytest.raises(Broken):
         journal.append([])
