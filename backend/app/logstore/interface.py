@@ -120,6 +120,11 @@ class LogWriter(Protocol):
         """
         ...
 
+    def let_go(self) -> None:
+        """Forgets everything that is not committed, what waits for a partition too, in whatever state
+        a failure of any kind left it. The caller appends again from its last trimmed position."""
+        ...
+
     def maintain(self, now_ns: int) -> None:
         """Creates ahead, merges, expires what its retention class no longer keeps."""
         ...

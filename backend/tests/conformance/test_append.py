@@ -150,3 +150,20 @@ def test_a_healthy_store_says_so_on_both_sides(store: Store) -> None:
     store.add(a_record())
     for health in (answered_health(store.reader), answered_health(store.writer)):
         assert (health.status, health.broken) == ("up", ())
+
+
+def test_what_was_let_go_is_gone_until_it_is_appended_again(store: Store) -> None:
+    made, sent = a_record(), a_sent_record("order-1")
+    for number in (3, 4):
+        store.writer.append([made, sent], position=Position(HERE, number))
+        store.writer.let_go()
+    # A journal that took the entry out meanwhile goes on with the next.
+    last = store.writer.append([made, sent], position=Position(HERE, 5))
+    assert last == AppendReport(stored=2, repeated=0)
+    store.writer.commit()
+    assert store.ids() == sorted([made.id, sent.id])
+    store.writer.let_go()
+    assert store.writer.append([made], position=Position(HERE, 5)) == AppendReport(0, 1)
+    store.writer.append([a_record()], position=Position(HERE, 6))
+    store.writer.commit()
+    assert len(store.ids()) == 3

@@ -139,6 +139,13 @@ class ElasticWriter:
         self._first_waiting.clear()
         return min(held, default=None)
 
+    def let_go(self) -> None:
+        """See `LogWriter`."""
+        self._outbox.drop()
+        self._first_waiting.clear()
+        self._last_taken.clear()
+        self._first_lost.clear()
+
     def maintain(self, now_ns: int) -> None:
         """See `LogWriter`. Merging is Elasticsearch's own business."""
         self._shelf.keep_up(now_ns, but=self._outbox.indices)

@@ -72,6 +72,11 @@ class EmbeddedWriter:
         self._commit(self._writers)
         self._first_waiting.clear()
 
+    def let_go(self) -> None:
+        """See `LogWriter`."""
+        self._first_waiting, self._first_lost = {}, {}
+        self._writers.drop()
+
     def maintain(self, now_ns: int) -> None:
         """See `LogWriter`. Partitions need no creating ahead, and merge by themselves."""
         for home in list(homes_in(self._location)):

@@ -117,6 +117,12 @@ class MemoryStore:
         self._positions |= self._pending_positions
         self._pending, self._pending_positions = [], {}
 
+    def let_go(self) -> None:
+        """See `LogWriter`."""
+        for record in self._pending:
+            self._known.pop((record.org_id, record.id), None)
+        self._pending, self._pending_positions = [], {}
+
     def maintain(self, now_ns: int) -> None:
         """See `LogWriter`: drops what is older than its retention class."""
         for org_id, kept in self._kept.items():
