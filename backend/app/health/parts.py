@@ -18,7 +18,7 @@ from app.core.errors import Unavailable
 from app.core.pulses import Pulse, silent_seconds
 from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
-from app.journal.status import HOLDING_BACK, free_bytes_beside, read_status
+from app.journal.status import HOLDING_BACK, ISOLATING, free_bytes_beside, read_status
 from app.logs.process import log_search
 from app.logstore.types import NS_PER_SECOND
 
@@ -141,7 +141,8 @@ def check_shipper() -> Report:
     if status.state == "stopped" or status.silent_seconds(now_ns) > SHIPPER_SILENT_SECONDS:
         return Report(Status.DOWN, {**facts, "detail": "it does not run"})
     if status.state != "running":
-        why = f": {status.last_error}" if status.state == HOLDING_BACK and status.last_error else ""
+        is_told = status.state in {HOLDING_BACK, ISOLATING} and status.last_error
+        why = f": {status.last_error}" if is_told else ""
         return Report(Status.DEGRADED, {**facts, "detail": f"it is {status.state}{why}"})
     return Report(Status.UP, facts)
 

@@ -19,6 +19,14 @@ BYTES_SHIPPED = Counter("elkv_shipper_read_bytes", "Bytes of journal entries app
 ENTRIES_SET_ASIDE = Counter(
     "elkv_shipper_set_aside_entries", "Journal entries that could not be shipped and are kept"
 )
+UNEXPECTED = Counter(
+    "elkv_shipper_unexpected_errors", "Failures of the shipper that nobody foresaw, also its deaths"
+)
+ISOLATED = Counter(
+    "elkv_shipper_isolated_entries",
+    "Journal entries that were put back, divided or condemned because the shipper failed on them",
+    ["step"],
+)
 COMMIT_SECONDS = Histogram(
     "elkv_shipper_commit_seconds",
     "Time that the store took to commit",

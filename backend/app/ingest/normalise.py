@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
+from app.core.errors import ElkError
 from app.ingest.alike import normalise_alike
 from app.ingest.directory import StreamTarget
 from app.ingest.levels import level_at
@@ -16,9 +19,12 @@ from app.ingest.sent_ids import digest_of, id_of
 from app.ingest.shapes import Places, Shape, remove_from, shape_of, value_at
 from app.ingest.timestamps import instant_of
 from app.ingest.trace_ids import hex_of
+from app.ingest.unexpected import UNEXPECTED, described
 from app.journal.batch import Batch
 from app.logstore.schema import json_text
 from app.logstore.types import RoutedRecord
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,34 @@ def normalise(batch: Batch, target: StreamTarget) -> Normalised:
     return made
 
 
+def normalise_or_keep(batch: Batch, target: StreamTarget) -> Normalised:
+    """What `normalise` makes. Where that fails, for whatever reason, what it has no answer for goes
+    to quarantine, and all else is as it would have been alone."""
+    try:
+        return normalise(batch, target)
+    except (ElkError, MemoryError):
+        raise
+    except Exception:
+        log.exception("shipper_lines_failed", organisation=str(batch.org_id))
+    made = Normalised([])
+    for index in range(len(batch.lines)):
+        alone = _normalised_or_kept(batch.part(index, index + 1), target)
+        made.records.extend(alone.records)
+        made.quarantined.update(alone.quarantined)
+    return made
+
+
+def _normalised_or_kept(line: Batch, target: StreamTarget) -> Normalised:
+    try:
+        return normalise(line, target)
+    except (ElkError, MemoryError):
+        raise
+    except Exception as error:
+        log.debug("shipper_line_failed", exc_info=True)
+        bad = quarantined(line, 0, reason=UNEXPECTED, detail=described(error))
+        return Normalised([bad], Counter([UNEXPECTED]))
+
+
 def _made_alone(
     batch: Batch, index: int, lines: _Lines, quarantined_by_reason: Counter[str]
 ) -> RoutedRecord:
@@ -57,7 +91,8 @@ def _made_alone(
         except Unreadable as unreadable:
             reason = unreadable.code
     quarantined_by_reason[reason] += 1
-    return quarantined(batch, index, reason=reason)
+    detail = batch.detail if index in batch.bad else ""
+    return quarantined(batch, index, reason=reason, detail=detail)
 
 
 class _Lines:

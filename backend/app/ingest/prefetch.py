@@ -10,23 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 
 from app.core.errors import ElkError
-from app.ingest.decisions import Decisions
-from app.ingest.metrics import ENTRIES_SET_ASIDE
-from app.ingest.normalise import Normalised, normalise
-from app.journal.batch import Batch, decode
+from app.ingest.preparing import Prepared, Preparing
 from app.journal.journal import Entry, Journal
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 READ_BYTES = 4 << 20
 # Small entries are handed over together: what a store looks up for one it can for all of them.
@@ -37,28 +30,22 @@ MAX_WAITING_BYTES = 32 << 20
 POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A journal entry, ready for the store: `made.records[i]` was made of `batch.lines[i]`."""
-
-    number: int
-    payload_bytes: int
-    batch: Batch
-    made: Normalised
-
-
 class Prefetch:
     """A thread that keeps a few entries ready, in order."""
 
-    def __init__(self, journal: Journal, decisions: Decisions, *, after: int) -> None:
+    def __init__(
+        self, journal: Journal, preparing: Preparing, *, after: int, through: int | None = None
+    ) -> None:
+        """Entries behind `after`, and none behind `through` where there is one."""
         self._journal = journal
-        self._decisions = decisions
+        self._preparing = preparing
         self._after = after
+        self._through = through
         self._ready: deque[Prepared] = deque()
         self._ready_records = self._ready_bytes = 0
         self._is_awaited = self._is_ahead = False
-        # Whether the journal has no more for now.
-        self._is_out = False
+        # Whether the journal has no more for now, or ever up to `through`.
+        self._is_out = self._is_through = False
         self._failure: Exception | None = None
         self._is_closing = False
         self._changed = threading.Condition()
@@ -77,6 +64,12 @@ class Prefetch:
             if not self._ready and self._failure is not None:
                 raise self._failure
             return self._taken()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything up to `through` was taken."""
+        with self._changed:
+            return self._is_through and not self._ready
 
     @contextmanager
     def running_ahead(self) -> Iterator[None]:
@@ -135,7 +128,7 @@ class Prefetch:
     def _run(self) -> None:
         try:
             while not self._is_closing:
-                entries = self._journal.read(self._after, max_bytes=READ_BYTES)
+                entries = self._read()
                 self._note_out(is_out=not entries)
                 for entry in entries:
                     if not self._is_let_go_on():
@@ -149,9 +142,16 @@ class Prefetch:
             log.exception("shipper_read_failed")
             self._fail(error)
 
+    def _read(self) -> list[Entry]:
+        entries = self._journal.read(self._after, max_bytes=READ_BYTES)
+        if self._through is None:
+            return entries
+        return [entry for entry in entries if entry.number <= self._through]
+
     def _note_out(self, *, is_out: bool) -> None:
         with self._changed:
             self._is_out = is_out
+            self._is_through = is_out and self._through is not None
             if is_out:
                 self._changed.notify_all()
 
@@ -163,7 +163,7 @@ class Prefetch:
 
     def _prepare(self, entry: Entry) -> None:
         self._after = entry.number
-        prepared = self._prepared(entry)
+        prepared = self._preparing(entry)
         if prepared is None:
             return
         with self._changed:
@@ -171,28 +171,3 @@ class Prefetch:
             self._ready_records += len(prepared.made.records)
             self._ready_bytes += prepared.payload_bytes
             self._changed.notify_all()
-
-    def _prepared(self, entry: Entry) -> Prepared | None:
-        """`None` for an entry that nobody can ever read: it is set aside. Raises what may have
-        passed when it is tried again: a version of a later release, a directory that is down."""
-        batch = self._read(entry, lambda: decode(entry.payload))
-        if batch is None:
-            return None
-        # What fails here is not about the entry.
-        target = self._decisions(batch.org_id, batch.stream, entry.number)
-        made = self._read(entry, lambda: normalise(batch, target))
-        if made is None:
-            return None
-        return Prepared(entry.number, len(entry.payload), batch, made)
-
-    def _read(self, entry: Entry, work: Callable[[], T]) -> T | None:
-        """What comes of a step that depends on the entry alone; `None` when it is set aside."""
-        try:
-            return work()
-        except (ElkError, MemoryError):
-            raise
-        except Exception as error:
-            log.exception("shipper_entry_unreadable", number=entry.number)
-            self._journal.set_aside(entry.number, repr(error))
-            ENTRIES_SET_ASIDE.inc()
-            return None

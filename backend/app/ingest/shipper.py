@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -20,15 +22,21 @@ from app.ingest import metrics
 from app.ingest.backoff import Backoff
 from app.ingest.decisions import Decisions
 from app.ingest.directory import StreamDirectory
+from app.ingest.isolating import Isolating, Step
 from app.ingest.observers import ObserverLane
-from app.ingest.prefetch import Prefetch, Prepared
+from app.ingest.prefetch import Prefetch
+from app.ingest.preparing import Prepared, Preparing
 from app.ingest.quarantine import quarantined
-from app.journal.journal import Journal
-from app.journal.status import HOLDING_BACK, ShipperStatus, write_status
+from app.ingest.suspects import Suspects, Suspicion
+from app.ingest.unexpected import described
+from app.journal.journal import Entry, Journal
+from app.journal.status import HOLDING_BACK, ISOLATING, ShipperStatus, write_status
 from app.logstore.interface import FaultPoint, LogWriter, Observer, no_fault
 from app.logstore.types import NS_PER_SECOND, AppendReport, Position, RoutedRecord
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 NAP_SECONDS = 0.05
 OBSERVER_GOODBYE_SECONDS = 1.0
@@ -95,6 +103,9 @@ class Shipper:
             last_number=parts.journal.state().last_number,
             clock=clock,
         )
+        self._suspects = Suspects(parts.journal.directory)
+        self._isolating = Isolating(parts.journal, self._suspects)
+        self._preparing = Preparing(parts.journal, self._decisions, self._suspects)
         self._lanes = [ObserverLane(observer) for observer in parts.observers]
         self._fault = parts.fault
         self._pace = pace or Pace()
@@ -118,14 +129,18 @@ class Shipper:
             while not stop.is_asked:
                 try:
                     self._ship(stop)
-                except ElkError as error:
+                except Unavailable as error:
                     self._failed(error, "ship", stop)
+                except Exception as error:
+                    if not self._suspect(error, stop):
+                        raise
         except Exception as error:
             last_words = repr(error)
             raise
         finally:
             for lane in self._lanes:
                 lane.close(timeout_seconds=OBSERVER_GOODBYE_SECONDS)
+            self._suspects.close()
             self._say(state="stopped", error=last_words)
         log.info("shipper_stopped", shipped=self._journal.state().shipped_number)
 
@@ -137,30 +152,114 @@ class Shipper:
         self._committed, self._trimmed = after, 0
         # A kill may have cut the last trim short.
         self._trim(after)
-        prefetch = Prefetch(self._journal, self._decisions, after=after)
         try:
-            while not stop.is_asked:
-                taken = prefetch.take(timeout_seconds=NAP_SECONDS)
-                self._writer.expect([one.made.records for one in taken])
-                for prepared in taken:
-                    self._append(prepared, stop)
-                if self._has_work() and self._is_commit_due(is_idle=not taken):
-                    with prefetch.running_ahead():
-                        self._commit()
-                self._look_after()
-        except ElkError:
+            suspicion = self._suspects.careful
+            if suspicion is not None:
+                self._ship_ahead(after, stop, through=suspicion.first - 1)
+                if stop.is_asked or not self._ship_in_portions(suspicion, stop):
+                    return
+                after = max(after, suspicion.last)
+            self._ship_ahead(after, stop)
+        except Unavailable:
             # Reading begins again behind the last trim: what is appended must not come twice.
             if self._waiting.entries:
                 self._commit()
             raise
+
+    def _ship_ahead(self, after: int, stop: Stop, *, through: int | None = None) -> None:
+        """Ships the entries behind this one: for ever, or until the last of them is committed."""
+        prefetch = Prefetch(self._journal, self._preparing, after=after, through=through)
+        try:
+            while not stop.is_asked and not prefetch.is_done:
+                taken = self._read(lambda: prefetch.take(timeout_seconds=NAP_SECONDS))
+                for group in _alone_or_together(taken):
+                    self._append_together(group, stop)
+                if self._has_work() and self._is_commit_due(is_idle=not taken):
+                    with prefetch.running_ahead():
+                        self._commit()
+                self._look_after()
         finally:
             prefetch.close()
         if self._has_work():
             self._commit()
 
+    def _read(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except Exception:
+            # Whatever it is, it is not about what is appended.
+            if self._waiting.entries:
+                self._commit()
+            raise
+
+    def _ship_in_portions(self, suspicion: Suspicion, stop: Stop) -> bool:
+        """Ships the entries of which one may be what the shipper fails on, a few for each commit;
+        whether that went well. `False`: everything begins again, or a stop is asked for."""
+        after = suspicion.first - 1
+        while not stop.is_asked and (entry := self._entry_behind(after, suspicion.last)):
+            self._suspects.working(entry.number, entry.number)
+            step = self._isolating.step(entry, suspicion)
+            if step is not None:
+                if step is not Step.PUT_BACK:
+                    self._backoff.reset()
+                self._begin_again()
+                return False
+            after = entry.number
+            prepared = self._read(partial(self._preparing, entry))
+            if prepared is not None:
+                self._append(prepared, stop)
+            if self._waiting.entries >= suspicion.portion:
+                self._commit()
+            self._look_after()
+        if self._waiting.entries:
+            self._commit()
+        if stop.is_asked:
+            return False
+        self._suspects.acquit()
+        return True
+
+    def _entry_behind(self, after: int, last: int) -> Entry | None:
+        """The next entry, unless it is behind the last one that is wanted."""
+        found = self._journal.read(after, max_bytes=1)
+        return found[0] if found and found[0].number <= last else None
+
+    def _begin_again(self) -> None:
+        """Lets go of everything that was appended: it is read again behind the last trim."""
+        self._suspects.spare()
+        self._waiting = _Waiting()
+        self._writer.let_go()
+
+    def _suspect(self, error: Exception, stop: Stop) -> bool:
+        """Begins again after a failure that nobody foresaw, with an eye on what was worked on;
+        `False` when that was nothing."""
+        why = described(error)
+        suspicion = self._suspects.failed(why)
+        if suspicion is None and not isinstance(error, ElkError):
+            return False
+        self._begin_again()
+        if suspicion is None:
+            self._failed(error, "ship", stop)
+            return True
+        if suspicion.failures == 1:
+            log.error("shipper_failed_unexpectedly", exc_info=error)
+        self._pause("ship", why, stop, state=ISOLATING)
+        return True
+
     def _has_work(self) -> bool:
         """Whether a commit would do something: also try again what was held back."""
         return self._waiting.entries > 0 or self._held is not None
+
+    def _append_together(self, group: Sequence[Prepared], stop: Stop) -> None:
+        """Appends what the store may look up together; what has failed before is committed alone."""
+        is_alone = group[0].batch.again is not None
+        if is_alone and self._waiting.entries:
+            self._commit()
+        self._suspects.working(group[0].number, group[-1].number)
+        self._writer.expect([one.made.records for one in group])
+        for prepared in group:
+            self._append(prepared, stop)
+        if is_alone:
+            self._commit()
 
     def _append(self, prepared: Prepared, stop: Stop) -> None:
         report = self._append_patiently(prepared, stop)
@@ -188,6 +287,8 @@ class Shipper:
         """Tries as often as the store says that it cannot now; `Unavailable` only at a stop."""
         position = Position(self._journal.id, prepared.number)
         while True:
+            # A failure in between may have spared it.
+            self._suspects.working(prepared.number, prepared.number)
             try:
                 report = self._writer.append(prepared.made.records, position=position)
             except Unavailable as error:
@@ -244,6 +345,7 @@ class Shipper:
         held = self._writer.commit()
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - began)
         self._fault("ship:after_commit")
+        self._suspects.passed(waiting.last_number)
         self._backoff.reset()
         for lane in self._lanes:
             for records in waiting.kept:
@@ -253,11 +355,16 @@ class Shipper:
         self._held = None if held is None else held.number
         self._trim(self._committed if held is None else min(self._committed, held.number - 1))
         metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
-        state = "running" if held is None else HOLDING_BACK
+        state = self._state(is_held=held is not None)
         self._status = replace(self._status, state=state, last_commit_ns=self._clock.now_ns())
         if held is not None:
             # What waits where, and since when: nobody else knows.
             self._say(state=state, error=self._writer.health().detail)
+
+    def _state(self, *, is_held: bool) -> str:
+        if is_held:
+            return HOLDING_BACK
+        return "running" if self._suspects.careful is None else ISOLATING
 
     def _trim(self, through: int) -> None:
         if through <= self._trimmed:
@@ -284,11 +391,15 @@ class Shipper:
                 metrics.RETRIES.labels("maintain").inc()
                 log.warning("shipper_maintain_failed", error=str(error))
 
-    def _failed(self, error: ElkError, step: str, stop: Stop) -> None:
+    def _failed(self, error: Exception, step: str, stop: Stop) -> None:
+        self._suspects.spare()
+        self._pause(step, str(error), stop, state="retrying")
+
+    def _pause(self, step: str, why: str, stop: Stop, *, state: str) -> None:
         delay = self._backoff.next_seconds()
         metrics.RETRIES.labels(step).inc()
-        log.warning("shipper_retrying", step=step, error=str(error), seconds=round(delay, 3))
-        self._say(state="retrying", error=f"{step}: {error}")
+        log.warning("shipper_retrying", step=step, error=why, seconds=round(delay, 3))
+        self._say(state=state, error=f"{step}: {why}")
         stop.sleep(delay)
 
     def _say(self, *, state: str, error: str | None = None) -> None:
@@ -315,6 +426,19 @@ class Shipper:
         reasons.update(bad.code for bad in report.rejected)
         for reason, count in reasons.items():
             metrics.RECORDS_QUARANTINED.labels(organisation, reason).inc(count)
+
+
+def _alone_or_together(taken: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:
+    """What is shipped for the first time in runs, all else by itself."""
+    start = 0
+    for place, prepared in enumerate(taken):
+        if prepared.batch.again is not None:
+            if start < place:
+                yield taken[start:place]
+            yield taken[place : place + 1]
+            start = place + 1
+    if start < len(taken):
+        yield taken[start:]
 
 
 class _Waiting:

@@ -10,13 +10,15 @@ import orjson
 
 FILE_NAME = "shipper.json"
 HOLDING_BACK = "holding back"
+ISOLATING = "isolating"
 _NS_PER_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ShipperStatus:
     """`state`: running, retrying (the store takes no records), holding back (a part of the store
-    takes none, so that the journal cannot shrink), stopped. Times in nanoseconds.
+    takes none, so that the journal cannot shrink), isolating (it fails on an entry that it looks for),
+    stopped. Times in nanoseconds.
 
     `updated_ns` is fresh within seconds while the shipper lives, except during a long commit.
     """

@@ -25,7 +25,7 @@ from app.health.parts import (
     parts,
 )
 from app.journal import process as journal_process
-from app.journal.status import HOLDING_BACK, ShipperStatus, write_status
+from app.journal.status import HOLDING_BACK, ISOLATING, ShipperStatus, write_status
 from tests.redis_fixtures import HASTY, UseRedis
 from tests.redis_server import RedisServer
 
@@ -197,16 +197,19 @@ def test_a_shipper_that_does_not_run_is_noticed(journal_dir: Path) -> None:
     assert check_shipper().status is Status.DOWN
 
 
-def test_what_a_shipper_holds_back_is_said(journal_dir: Path) -> None:
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (HOLDING_BACK, "4 records wait for 3d-pool0/2026-11-20 since 12:00 (it is closed)"),
+        (ISOLATING, "ship: ValueError in shapes.py, line 7"),
+    ],
+)
+def test_what_a_shipper_struggles_with_is_said(journal_dir: Path, state: str, why: str) -> None:
     journal_process.journal()
     now_ns = SYSTEM_CLOCK.now_ns()
-    why = "4 records wait for 3d-pool0/2026-11-20 since 2026-11-20T12:00:00Z (it is closed)"
-    write_status(journal_dir, ShipperStatus(1, HOLDING_BACK, now_ns, now_ns, last_error=why))
+    write_status(journal_dir, ShipperStatus(1, state, now_ns, now_ns, last_error=why))
     report = check_shipper()
-    assert (report.status, report.facts["detail"]) == (
-        Status.DEGRADED,
-        f"it is holding back: {why}",
-    )
+    assert (report.status, report.facts["detail"]) == (Status.DEGRADED, f"it is {state}: {why}")
 
 
 def test_the_lag_of_the_shipper_is_told(journal_dir: Path) -> None:

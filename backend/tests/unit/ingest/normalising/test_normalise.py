@@ -10,10 +10,11 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from app.core.ids import OrgId, uuid7_run, uuid_text
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.normalise import normalise
+from app.ingest.normalise import normalise, normalise_or_keep
 from app.journal.batch import Batch, decode, encode
 from app.logstore.types import RoutedRecord
 from app.query.fields import SOURCES
@@ -429,3 +430,25 @@ def test_no_shape_is_refused_and_a_second_try_gives_the_same(sent: dict[str, Any
     assert made == again
     assert made.quarantined == {}
     assert orjson.dumps(made.records[0].attributes)
+
+
+class TouchyLine(bytes):
+    """A defect of ours meets it."""
+
+    @override
+    def lstrip(self, _characters: object = None, /) -> bytes:
+        raise ZeroDivisionError(self.decode())
+
+
+def test_a_line_that_a_defect_meets_goes_to_quarantine_and_the_others_do_not() -> None:
+    lines = [b"plain", TouchyLine(b"secret"), b'{"message":"3"}', b"\xff"]
+    touchy = batch(*lines, is_text=True, bad={3: "invalid_utf8"})
+    with pytest.raises(ZeroDivisionError):
+        normalise(touchy, DEFAULT)
+    made = normalise_or_keep(touchy, DEFAULT)
+    assert [record.message for record in made.records] == ["plain", "secret", "3", "\ufffd"]
+    assert [record.id for record in made.records] == touchy.made_ids()
+    assert made.quarantined == {"unexpected_error": 1, "invalid_utf8": 1}
+    why = made.records[1].attributes
+    assert why["reason"] == "unexpected_error"
+    assert why["detail"].startswith("ZeroDivisionError in test_normalise.py, line ")

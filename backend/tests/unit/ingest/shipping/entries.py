@@ -10,7 +10,7 @@ from app.ingest.shipper import Pace
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
 from app.journal.status import read_status
-from app.logstore.memory.store import MemoryStore
+from app.logstore.interface import LogReader
 from app.logstore.types import SearchPlan, StoredRecord, TimeRange
 from app.query.filters import Everything
 
@@ -32,12 +32,12 @@ def batch(
     )
 
 
-def messages(store: MemoryStore, org_id: OrgId = ACME, stream: str | None = None) -> list[str]:
+def messages(store: LogReader, org_id: OrgId = ACME, stream: str | None = None) -> list[str]:
     return [record.message for record in records(store, org_id, stream)]
 
 
 def records(
-    store: MemoryStore, org_id: OrgId = ACME, stream: str | None = None
+    store: LogReader, org_id: OrgId = ACME, stream: str | None = None
 ) -> tuple[StoredRecord, ...]:
     scope = Scope(org_id, Actor(ActorKind.SYSTEM, "test"), frozenset(Permission))
     plan = SearchPlan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from typing_extensions import override
@@ -155,9 +156,46 @@ class ForgetfulStore(PickyStore):
         return super().append(records, position=position)
 
 
-class DefectiveStore(MemoryStore):
-    """Has a bug."""
+class TouchyStore(MemoryStore):
+    """Fails in a way that nobody foresaw on records with this in their message; if it is tame, not
+    in quarantine."""
+
+    def __init__(self, unwanted: str, *, step: str, is_tame: bool = True) -> None:
+        super().__init__()
+        self._unwanted = unwanted
+        self._step = step
+        self._is_tame = is_tame
 
     @override
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
-        raise ZeroDivisionError
+        report = super().append(records, position=position)
+        self._meet("append")
+        return report
+
+    @override
+    def commit(self) -> None:
+        self._meet("commit")
+        super().commit()
+
+    def _meet(self, step: str) -> None:
+        for record in self._pending:
+            is_met = self._unwanted in record.message and step == self._step
+            if is_met and (record.stream == "default" or not self._is_tame):
+                raise ZeroDivisionError(record.message)
+
+
+class BrokenForNow(MemoryStore):
+    """Fails in a way that nobody foresaw on whatever it gets, so often or until it is mended."""
+
+    def __init__(self, *, failures: float = math.inf) -> None:
+        super().__init__()
+        self.is_broken = True
+        self.refused = 0
+        self._failures = failures
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        if self.is_broken and self.refused < self._failures:
+            self.refused += 1
+            raise ZeroDivisionError
+        return super().append(records, position=position)

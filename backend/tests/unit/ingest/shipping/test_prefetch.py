@@ -10,7 +10,9 @@ from django.db.utils import InterfaceError
 from app.core.errors import Unavailable
 from app.ingest.decisions import FILE_NAME, Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.prefetch import TOGETHER_RECORDS, Prefetch, Prepared
+from app.ingest.prefetch import TOGETHER_RECORDS, Prefetch
+from app.ingest.preparing import Prepared, Preparing
+from app.ingest.suspects import Suspects
 from app.journal.journal import Journal
 from tests.unit.ingest.shipping.entries import batch
 
@@ -20,9 +22,13 @@ PATIENCE_SECONDS = 20.0
 @pytest.fixture
 def prefetch(journal: Journal) -> Iterator[Prefetch]:
     decisions = Decisions(DefaultStreams(), journal.directory, last_number=0)
-    opened = Prefetch(journal, decisions, after=0)
+    opened = Prefetch(journal, _preparing(journal, decisions), after=0)
     yield opened
     opened.close()
+
+
+def _preparing(journal: Journal, decisions: Decisions) -> Preparing:
+    return Preparing(journal, decisions, Suspects(journal.directory))
 
 
 def _entry(records: int) -> bytes:
@@ -76,7 +82,7 @@ def test_an_entry_whose_stream_cannot_be_written_down_stays_in_the_journal(
     in_the_way = journal.directory / FILE_NAME
     in_the_way.mkdir()
     for _ in range(2):
-        prefetch = Prefetch(journal, decisions, after=0)
+        prefetch = Prefetch(journal, _preparing(journal, decisions), after=0)
         try:
             with pytest.raises(Unavailable):
                 _take(prefetch)
@@ -84,7 +90,7 @@ def test_an_entry_whose_stream_cannot_be_written_down_stays_in_the_journal(
             prefetch.close()
     assert (journal.state().entries, journal.state().damaged) == (1, 0)
     in_the_way.rmdir()
-    prefetch = Prefetch(journal, decisions, after=0)
+    prefetch = Prefetch(journal, _preparing(journal, decisions), after=0)
     assert [one.number for one in _take(prefetch)] == [1]
     prefetch.close()
 
@@ -96,7 +102,8 @@ def test_an_entry_is_not_unreadable_because_its_stream_cannot_be_looked_up(
         raise InterfaceError("connection already closed")
 
     journal.append([_entry(1)])
-    prefetch = Prefetch(journal, Decisions(directory, journal.directory, last_number=0), after=0)
+    decisions = Decisions(directory, journal.directory, last_number=0)
+    prefetch = Prefetch(journal, _preparing(journal, decisions), after=0)
     try:
         with pytest.raises(InterfaceError):
             _take(prefetch)

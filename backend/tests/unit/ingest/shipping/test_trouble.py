@@ -12,7 +12,7 @@ from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.ingest.shipper import Pace, Parts
 from app.journal.journal import TRIM_AT_ONCE, Journal
 from app.journal.status import read_status
 from app.logstore.memory.store import MemoryStore
@@ -30,7 +30,6 @@ from tests.unit.ingest.shipping.journals import FlakyJournal, KilledError, TornJ
 from tests.unit.ingest.shipping.stores import (
     CountingStore,
     DatedStore,
-    DefectiveStore,
     FlakyStore,
     ForgetfulStore,
     HoldingStore,
@@ -133,16 +132,6 @@ def test_it_stops_while_the_store_is_down(journal: Journal) -> None:
     status = read_status(journal.directory)
     assert status is not None
     assert status.state == "stopped"
-
-
-def test_a_defect_in_the_store_ends_the_shipper_with_its_name_in_the_status(
-    journal: Journal,
-) -> None:
-    journal.append([batch(b"{}")])
-    with pytest.raises(ZeroDivisionError):
-        Shipper(Parts(journal, DefectiveStore(), DefaultStreams()), pace=QUICK).run(Stop())
-    assert "ZeroDivisionError" in last_error_of(journal)
-    assert journal.state().entries == 1
 
 
 def test_a_directory_that_is_down_keeps_the_entry_and_stores_the_others_once(
