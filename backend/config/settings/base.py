@@ -13,6 +13,7 @@ from config.database import database_from_env
 from config.env import Env
 from config.limits import rate_of
 from config.log_store import log_store_from_env
+from config.queues import QUEUES
 from config.redis import broker_from_env, cache_of, is_of_files, redis_from_env
 from config.web_parts import journal_mode, web_parts
 
@@ -217,6 +218,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if is_of_files(CELERY_BROKER_URL)
     else {}
 )
+JOB_QUEUES = QUEUES
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1)
 # How long a worker that is told to end may go on with what it is at.
 WORKER_SHUTDOWN_SECONDS = env.seconds("WORKER_SHUTDOWN_SECONDS", 20.0)

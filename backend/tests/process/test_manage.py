@@ -48,6 +48,20 @@ def test_what_the_operator_can_mend_is_one_sentence(
     assert "Traceback" in whole.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--queues=alerts,bulky", "--queues: bulky is not among alerts, default, bulk"),
+        ("--processes=0", "--processes: 0 is less than 1"),
+    ],
+)
+def test_a_worker_that_could_do_nothing_does_not_start(
+    tmp_path: Path, option: str, sentence: str
+) -> None:
+    done = manage(environment_of(tmp_path), "worker", option)
+    assert (done.returncode, done.stderr) == (1, f"CommandError: {sentence}\n")
+
+
 def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
     environment = environment_of(
         tmp_path, MONGO_HOST="127.0.0.1", MONGO_PORT=str(free_port()), MONGO_CONNECT_TIMEOUT="0.5"

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from typing_extensions import override
 
 from app.core.job_programs import SOFT_END, worker_of_processes
@@ -27,6 +27,13 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *_args: Any, **options: Any) -> None:
-        program = worker_of_processes(options["processes"], queues=options["queues"])
+        known = settings.JOB_QUEUES
+        named = [name.strip() for name in options["queues"].split(",") if name.strip()]
+        unknown = [name for name in named if name not in known]
+        if unknown:
+            raise CommandError(f"--queues: {', '.join(unknown)} is not among {', '.join(known)}")
+        if options["processes"] < 1:
+            raise CommandError(f"--processes: {options['processes']} is less than 1")
+        program = worker_of_processes(options["processes"], queues=",".join(named))
         command = (sys.executable, "-m", *program)
         os.execve(sys.executable, command, {**os.environ, **SOFT_END})  # noqa: S606 — this very Python
