@@ -17,6 +17,9 @@ _MONGODB_SCHEMES = ("mongodb", "mongodb+srv")
 _DEFAULT_NAME = "elk_vision"
 _MS_PER_SECOND = 1_000
 _SERVER = re.compile(r"(?:[^\[\]:@\s]+|\[[^\[\]@\s]+\])(?::([0-9]{1,5}))?")
+# What a server on any system takes as a database's name.
+_NAME = re.compile(r"""[^\s\0/\\."$*<>:|?]+""")
+_MAX_NAME_BYTES = 63
 # How long one may wait to reach a server: what a URL says may not be more either.
 _BOUNDED = ("serverselectiontimeoutms", "connecttimeoutms")
 
@@ -72,11 +75,13 @@ def sqlite(path: Path) -> dict[str, Any]:
 def _mongodb_of_variables(host: str, env: Env) -> dict[str, Any]:
     options = _options(env)
     user = env.text("MONGO_USER", "")
-    if user:
+    if user or env.find("MONGO_PASSWORD") is not None:
+        # Who names one of them does not mean to be let in without.
+        env.require("MONGO_USER", "MONGO_PASSWORD")
         options["authSource"] = env.text("MONGO_AUTH_SOURCE", "admin")
     port = env.integer("MONGO_PORT", 27_017, least=1, most=HIGHEST_PORT)
     return {
-        **_mongodb(env.text("MONGO_DB_NAME", _DEFAULT_NAME), options),
+        **_mongodb(env.text("MONGO_DB_NAME", _DEFAULT_NAME), "MONGO_DB_NAME", options),
         "HOST": host,
         "PORT": str(port),
         "USER": user,
@@ -101,9 +106,11 @@ def _mongodb_of_url(url: str, env: Env) -> dict[str, Any]:
     _check_bounded(said)
     # What stands in the URL goes before our defaults.
     options = {name: value for name, value in _options(env).items() if name.lower() not in said}
-    name = env.find("MONGO_DB_NAME") or unquote(parts.path.strip("/")) or _DEFAULT_NAME
+    named = env.find("MONGO_DB_NAME")
+    variable = "DATABASE_URL" if named is None else "MONGO_DB_NAME"
+    name = named or unquote(parts.path.strip("/")) or _DEFAULT_NAME
     return {
-        **_mongodb(name, options),
+        **_mongodb(name, variable, options),
         # Without the password, because settings are shown to developers.
         "HOST": urlunsplit(parts._replace(netloc=hosts)),
         "USER": unquote(user) or env.text("MONGO_USER", ""),
@@ -137,7 +144,13 @@ def _check_bounded(said: Mapping[str, str]) -> None:
             )
 
 
-def _mongodb(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _mongodb(name: str, variable: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    if _NAME.fullmatch(name) is None or len(name.encode()) > _MAX_NAME_BYTES:
+        raise SettingInvalid(
+            f"{variable}: no database of MongoDB can be called {name!r}: it has at most"
+            f" {_MAX_NAME_BYTES} bytes, and none of them is white space or one of"
+            ' / \\ . " $ * < > : | ?'
+        )
     return {
         "ENGINE": MONGODB_ENGINE,
         "NAME": name,

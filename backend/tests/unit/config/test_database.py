@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_a_host_alone_is_enough() -> None:
     assert (entry["PORT"], entry["NAME"], entry["USER"]) == ("27017", "elk_vision", "")
     assert "authSource" not in entry["OPTIONS"]
     assert "tls" not in entry["OPTIONS"]
+
+
+@pytest.mark.parametrize(("there", "missing"), [("USER", "PASSWORD"), ("PASSWORD", "USER")])
+def test_a_user_comes_with_a_password(there: str, missing: str) -> None:
+    with pytest.raises(SettingInvalid, match=f"MONGO_{missing}$"):
+        entry_of(MONGO_HOST="db", **{f"MONGO_{there}": "elk"})
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "a.b", "a$b", 'a"b', "a\\b", "a\0b", "é" * 32])
+def test_a_name_that_no_database_has_is_refused(name: str) -> None:
+    with pytest.raises(SettingInvalid, match=r"^MONGO_DB_NAME: "):
+        entry_of(MONGO_HOST="db", MONGO_DB_NAME=name)
+    with pytest.raises(SettingInvalid, match=r"^DATABASE_URL: "):
+        entry_of(DATABASE_URL=f"mongodb://db/{quote(name, safe='')}")
+    assert entry_of(MONGO_HOST="db", MONGO_DB_NAME="é-_1" * 12)["NAME"] == "é-_1" * 12
 
 
 def test_everything_that_waits_is_bounded() -> None:
