@@ -40,7 +40,7 @@ class Gate:
     is_closed: bool = False
 
     def store(self, requests: Sequence[Sequence[RoutedRecord]]) -> list[AppendReport | Unavailable]:
-        self.is_open.wait(20)
+        self.is_open.wait(120)
         self.groups.append(len(requests))
         if self.is_broken:
             raise ZeroDivisionError
@@ -209,7 +209,7 @@ def test_a_bug_in_looking_after_the_store_keeps_nobody_from_being_served(
     gate: Gate, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(through, "MAINTAIN_SECONDS", 0.0)
-    monkeypatch.setattr(through, "ANSWER_SECONDS", 5.0)
+    monkeypatch.setattr(through, "ANSWER_SECONDS", 60.0)
     gate.is_unkempt = True
     keeper = StoreThrough(gate, DefaultStreams(), maintains=True)
     for message in (b"a", b"b"):

@@ -39,6 +39,7 @@ BOBS_KEY = "elkv_bob_0123456789abcdef"
 CHARLIES_KEY = "elkv_charlie_0123456789abcdef"
 
 
+PATIENCE_SECONDS = 60.0
 # Reading the machine's certificates would take longer than most tests.
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -77,7 +78,9 @@ class Served:
 
     def client(self, **headers: str) -> httpx.Client:
         """A client of this server."""
-        return httpx.Client(base_url=self.url, headers=headers, verify=NO_CERTIFICATES)
+        return httpx.Client(
+            base_url=self.url, headers=headers, verify=NO_CERTIFICATES, timeout=PATIENCE_SECONDS
+        )
 
     def post(self, path: str, **request: Any) -> httpx.Response:
         """One request on a connection of its own."""

@@ -15,17 +15,19 @@ from pytest_django import Settings
 from app.core.errors import OverLimit
 from app.ingest.admission import BodyMemory, Limits
 from app.ingest.protocols.records import BodyLimits
-from tests.unit.ingest.edge.server import ALICES_KEY, CHARLIES_KEY, answer_of, served
+from tests.unit.ingest.edge.server import (
+    ALICES_KEY,
+    CHARLIES_KEY,
+    PATIENCE_SECONDS,
+    answer_of,
+    served,
+)
 
 PATH = "/api/v1/logs/"
 KEY = {"X-API-Key": ALICES_KEY, "Content-Type": "application/x-ndjson"}
 HEAD = "POST /api/v1/logs/ HTTP/1.1\r\nHost: x\r\nX-API-Key: " + ALICES_KEY + "\r\n%s\r\n"
-TIGHT = Limits(
-    body=BodyLimits(body_bytes=1000, record_bytes=500),
-    body_seconds=0.2,
-    least_bytes_per_second=1_000_000,
-    indexed_seconds=0.1,
-)
+SMALL = Limits(body=BodyLimits(body_bytes=1000, record_bytes=500))
+HASTY = Limits(body_seconds=0.2, least_bytes_per_second=1_000_000)
 
 
 def head(*lines: str) -> bytes:
@@ -34,7 +36,7 @@ def head(*lines: str) -> bytes:
 
 @pytest.mark.parametrize("path", [PATH, "/x/_bulk"])
 def test_a_body_over_the_limit_is_refused_as_a_whole(tmp_path: Path, path: str) -> None:
-    with served(tmp_path, limits=TIGHT) as edge, edge.client() as client:
+    with served(tmp_path, limits=SMALL) as edge, edge.client() as client:
         plain = client.post(path, content=b"{}\n" * 400, headers=KEY)
         chunked = client.post(path, content=iter([b"{}\n" * 200] * 2), headers=KEY)
         bomb = client.post(
@@ -50,7 +52,7 @@ def test_a_body_over_the_limit_is_refused_as_a_whole(tmp_path: Path, path: str) 
 def test_a_body_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
     body = (b'{"a":"%b"}\n' % (b"x" * 31)) * 25
 
-    with served(tmp_path, limits=TIGHT) as edge:
+    with served(tmp_path, limits=SMALL) as edge:
         answer = edge.post(PATH, content=body, headers=KEY)
 
         assert len(body) == 1000
@@ -59,8 +61,8 @@ def test_a_body_of_exactly_the_limit_is_taken(tmp_path: Path) -> None:
 
 def test_a_too_large_body_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     with (
-        served(tmp_path, limits=TIGHT) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        served(tmp_path, limits=SMALL) as edge,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(head("Content-Length: 5000", "Expect: 100-continue"))
         status, _, body = answer_of(connection)
@@ -71,8 +73,8 @@ def test_a_too_large_body_is_refused_before_it_is_sent(tmp_path: Path) -> None:
 
 def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
     with (
-        served(tmp_path, limits=TIGHT) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        served(tmp_path, limits=HASTY) as edge,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(head("Content-Length: 500") + b'{"a":1}\n')
         status, headers, body = answer_of(connection)
@@ -85,10 +87,11 @@ def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_slow_sender_gets_time_for_what_arrived(tmp_path: Path) -> None:
-    limits = Limits(body_seconds=0.2, least_bytes_per_second=10)
+    # For its first line it gets eight seconds more.
+    limits = Limits(body_seconds=0.2, least_bytes_per_second=1)
     with (
         served(tmp_path, limits=limits) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(head("Content-Length: 16") + b'{"a":1}\n')
         time.sleep(0.4)
@@ -116,7 +119,7 @@ def test_an_http_1_0_body_without_a_length_is_refused(tmp_path: Path) -> None:
     request = head().replace(b"HTTP/1.1", b"HTTP/1.0")
     with (
         served(tmp_path) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(request)
 
@@ -152,7 +155,7 @@ def test_only_who_cannot_read_a_refusal_gets_it_cut(tmp_path: Path, user_agent: 
     )
     with (
         served(tmp_path) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(request.encode())
         status, headers, body = answer_of(connection)
@@ -174,7 +177,7 @@ def test_a_broken_journal_is_unavailable_for_a_while(tmp_path: Path) -> None:
 
 
 def test_waiting_until_indexed_ends_after_its_time(tmp_path: Path) -> None:
-    with served(tmp_path, limits=TIGHT) as edge:
+    with served(tmp_path, limits=Limits(indexed_seconds=0.1)) as edge:
         answer = edge.post(PATH, params={"wait_for": "indexed"}, content=b"{}", headers=KEY)
 
         assert answer.status_code == 202
@@ -194,7 +197,7 @@ def test_what_is_kept_is_not_refused_because_nobody_can_tell_when_it_is_indexed(
 ) -> None:
     limits = Limits(indexed_seconds=60)
     with served(tmp_path, limits=limits) as edge, ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(edge.post, path, content=body, headers=KEY, timeout=30)
+        waiting = threads.submit(edge.post, path, content=body, headers=KEY)
         while not edge.lines():
             time.sleep(0.01)
         edge.journal.close()
@@ -205,7 +208,7 @@ def test_what_is_kept_is_not_refused_because_nobody_can_tell_when_it_is_indexed(
 
 
 def test_who_waits_until_indexed_holds_no_memory(tmp_path: Path) -> None:
-    limits = Limits(held_bytes=100, indexed_seconds=5)
+    limits = Limits(held_bytes=100, indexed_seconds=PATIENCE_SECONDS)
     body = b"{}\n" * 30
     with served(tmp_path, limits=limits) as edge, edge.client(**KEY) as client:
         with ThreadPoolExecutor(1) as threads:
@@ -293,11 +296,13 @@ def test_a_body_that_is_alone_fits_also_when_it_grows(tmp_path: Path) -> None:
 def test_a_request_without_memory_for_its_body_comes_back_later(tmp_path: Path) -> None:
     with (
         served(tmp_path, limits=Limits(held_bytes=1000)) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(head("Content-Length: 900") + b"{}\n")
-        time.sleep(0.2)
-        busy = edge.post(PATH, content=b"{}\n" * 100, headers=KEY)
+        # Once so much of it has been read.
+        until = time.monotonic() + PATIENCE_SECONDS
+        while (busy := edge.post(PATH, content=b"{}\n" * 100, headers=KEY)).status_code == 202:
+            assert time.monotonic() < until
         connection.sendall(b"{}\n" * 299)
         status, _, _ = answer_of(connection)
         after = edge.post(PATH, content=b"{}\n" * 100, headers=KEY)

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from prometheus_client import REGISTRY
 
+from tests.shipping import until
 from tests.unit.ingest.edge.server import ACME, Served
 
 PATH = "/api/v1/logs/"
@@ -220,7 +221,12 @@ def test_waiting_until_indexed_ends_when_the_shipper_is_there(
     edge: Served, alice: httpx.Client
 ) -> None:
     number = edge.after + 1
-    shipper = threading.Timer(0.1, edge.journal.mark_shipped, [number])
+
+    def ship() -> None:
+        until(lambda: edge.journal.state().last_number >= number)
+        edge.journal.mark_shipped(number)
+
+    shipper = threading.Thread(target=ship)
     shipper.start()
     answer = alice.post(PATH, params={"wait_for": "indexed"}, content=b'{"a":1}')
     shipper.join()
