@@ -11,6 +11,7 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from app.core import pulses
 from app.core.clock import SYSTEM_CLOCK
 from app.core.ending import begin_ending, forget_ending
 from app.core.pulses import Pulse, note_pulse
@@ -26,8 +27,10 @@ from app.health.parts import (
 )
 from app.journal import process as journal_process
 from app.journal.status import HOLDING_BACK, ISOLATING, ShipperStatus, write_status
-from tests.redis_fixtures import HASTY, UseRedis
+from tests.redis_fixtures import HASTY, HASTY_SECONDS, UseRedis
 from tests.redis_server import RedisServer
+from tests.shipping import until
+from tests.unit.core.limits.clocks import TurnedClock
 
 
 @pytest.fixture
@@ -151,13 +154,13 @@ def test_what_works_with_trouble_is_degraded(
 def test_a_part_that_hangs_is_down_and_takes_one_thread(
     anonymous: APIClient, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    settings.HEALTH_CHECK_TIMEOUT = 0.05
+    settings.HEALTH_CHECK_TIMEOUT = 1.0
     release = threading.Event()
     asked: list[int] = []
 
     def hang() -> Report:
         asked.append(1)
-        release.wait(20)
+        release.wait(120)
         return up()
 
     watch_of(monkeypatch, database=Part(hang, is_needed=True), redis=Part(up))
@@ -168,7 +171,7 @@ def test_a_part_that_hangs_is_down_and_takes_one_thread(
         assert (checks["database"]["status"], checks["redis"]["status"]) == ("down", "up")
     assert len(asked) == 1
     release.set()
-    settings.HEALTH_CHECK_TIMEOUT = 10.0
+    settings.HEALTH_CHECK_TIMEOUT = 60.0
     assert anonymous.get("/health/").status_code == 200
 
 
@@ -236,6 +239,7 @@ def test_the_lag_of_the_shipper_is_told(journal_dir: Path) -> None:
 def test_a_dead_beat_and_a_dead_worker_are_told_apart(
     tmp_path: Path,
     settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
     beat: int | None,
     worker: int | None,
     job: int | None,
@@ -244,9 +248,11 @@ def test_a_dead_beat_and_a_dead_worker_are_told_apart(
 ) -> None:
     settings.RUN_DIR = tmp_path
     settings.REDIS = None
+    clock = TurnedClock()
+    monkeypatch.setattr(pulses, "SYSTEM_CLOCK", clock)
     for name, seconds in (("beat", beat), ("worker", worker), ("job", job)):
         if seconds is not None:
-            then_ns = SYSTEM_CLOCK.now_ns() - seconds * 10**9
+            then_ns = clock.now_ns() - seconds * 10**9
             (tmp_path / f"pulse-{name}").write_text(f"{then_ns}\n")
     reports = check_beat(), check_worker()
     assert tuple(report.status.value for report in reports) == statuses
@@ -281,10 +287,11 @@ def test_redis_that_is_away_is_down_within_its_time_and_up_again_by_itself(
     own_redis.kill() if trouble == "killed" else own_redis.hang()
     began = time.monotonic()
     answer = anonymous.get("/health/")
-    assert time.monotonic() - began < 3
+    # Its time limits, and what a busy machine adds.
+    assert time.monotonic() - began < 2 * HASTY_SECONDS + 10
     assert answer.status_code == 503
     assert answer.json()["checks"]["redis"]["status"] == "down"
     # Searches and intake go on without it.
     assert anonymous.get("/health/ready/").status_code == 200
     own_redis.start() if trouble == "killed" else own_redis.go_on()
-    assert anonymous.get("/health/").status_code == 200
+    until(lambda: anonymous.get("/health/").status_code == 200)
