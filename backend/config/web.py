@@ -15,6 +15,7 @@ from app.core.request_context import HEADER, request_id_from
 from app.ingest.edge import Edge, is_for_intake
 from app.telemetry.metrics import read_at_scrape
 from config import wiring
+from config.cross_origin import CrossOrigin
 from config.django_bridge import (
     ASGIScope,
     BridgeLimits,
@@ -50,6 +51,7 @@ class WebApp:
 
     def __init__(self) -> None:
         self._parts: _Parts | None = None
+        self._cross_origin = CrossOrigin(settings.CORS_ALLOWED_ORIGINS)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -93,10 +95,15 @@ class WebApp:
                 if is_ending():
                     # The next request of this client finds another process.
                     headers.append((b"connection", b"close"))
+                headers += self._cross_origin.of_answer(scope)
                 message["headers"] = headers
             await send(message)
 
-        if not is_for_intake(scope):
+        allowed = self._cross_origin.of_question(scope)
+        if allowed is not None:
+            await send_with_id({"type": "http.response.start", "status": 204, "headers": allowed})
+            await send_with_id({"type": "http.response.body", "body": b""})
+        elif not is_for_intake(scope):
             await parts.django(scope, receive, send_with_id)
         elif parts.edge is not None:
             await parts.edge(scope, receive, send_with_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from config.cross_origin import allowed_origins
 from config.database import database_from_env
 from config.env import Env
 from config.limits import rate_of
@@ -49,6 +50,7 @@ PROBE_HOST = "probe.invalid"
 ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", ["*"]), PROBE_HOST]
 CSRF_FAILURE_VIEW = "app.core.exception_handler.answer_csrf"
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = allowed_origins(env)
 ROOT_URLCONF = "config.urls" if "api" in WEB_PARTS else "config.urls_of_intake"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = True

@@ -13,6 +13,8 @@ from django.db import connections
 from pytest_django import Settings
 
 from app.journal import process as journal_process
+from config.cross_origin import allowed_origins
+from config.env import Env, SettingInvalid
 from config.web import WebApp
 from tests.conftest import Person, key_of
 
@@ -107,6 +109,76 @@ def test_a_person_may_send_with_their_token(alice: Person, bob: Person, journal_
 
     statuses = [answer.status_code for answer in live(act)]
     assert statuses == [202, 403, 404]
+
+
+PAGE = "https://console.example.com"
+ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("allowed", [f"{PAGE},http://other:3000", "*"])
+def test_pages_of_allowed_origins_may_use_the_intake_and_the_api(
+    alice: Person, journal_dir: Path, settings: Settings, allowed: str
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = allowed_origins(Env({"CORS_ALLOWED_ORIGINS": allowed}))
+    key = key_of(alice, "ingest")
+
+    async def act(client: httpx.AsyncClient) -> list[httpx.Response]:
+        headers = {"Origin": PAGE, "X-API-Key": key}
+        return [
+            await client.post("/api/v1/logs/", json={"message": "a"}, headers=headers),
+            await client.get("/health/live/", headers=headers),
+            await client.get("/api/v1/api-keys/", headers=headers),
+            await client.get("/nothing", headers=headers),
+            await client.post("/api/v1/logs/", json={}, headers={"Origin": PAGE}),
+            await client.options("/api/v1/logs/", headers={"Origin": PAGE, **ASKING}),
+            await client.options("/api/auth/login/", headers={"Origin": PAGE, **ASKING}),
+        ]
+
+    answers = live(act)
+    assert [answer.status_code for answer in answers] == [202, 200, 403, 404, 401, 204, 204]
+    for answer in answers:
+        assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+        assert "Origin" in answer.headers["Vary"]
+        assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert answer.headers["X-Request-ID"]
+    for asked in answers[-2:]:
+        assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+        named = asked.headers["Access-Control-Allow-Headers"]
+        assert {"Authorization", "X-API-Key", "X-Organisation"} <= set(named.split(", "))
+        assert asked.headers["Access-Control-Max-Age"] == "600"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("allowed", [[], ["https://other.example.com"]])
+@pytest.mark.parametrize("origin", [PAGE, "null", "https://other.example.com.evil.example"])
+def test_pages_of_other_origins_may_not(
+    journal_dir: Path, settings: Settings, allowed: list[str], origin: str
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = allowed
+
+    async def act(client: httpx.AsyncClient) -> list[httpx.Response]:
+        return [
+            await client.get("/health/live/", headers={"Origin": origin}),
+            await client.options("/api/v1/logs/", headers={"Origin": origin, **ASKING}),
+            await client.options("/api/auth/login/", headers={"Origin": origin, **ASKING}),
+        ]
+
+    answers = live(act)
+    assert [answer.status_code for answer in answers] == [200, 405, 405]
+    for answer in answers:
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+        # A cache must not give this answer to a page that may read it.
+        assert ("Origin" in answer.headers.get("Vary", "")) == bool(allowed)
+
+
+@pytest.mark.parametrize(
+    "word", ["console.example.com", f"{PAGE}/", "null", "https://*.x", "ws://x"]
+)
+def test_what_no_browser_sends_as_an_origin_is_refused(word: str) -> None:
+    with pytest.raises(SettingInvalid, match=r"^CORS_ALLOWED_ORIGINS: "):
+        allowed_origins(Env({"CORS_ALLOWED_ORIGINS": f"{PAGE},{word}"}))
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path, settings: Settings) -> None:
