@@ -15,7 +15,7 @@ from app.ingest.auth import CachedAuthenticator
 from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
 from app.ingest.exclusive import mark_intake
-from app.ingest.intake import JournalWriter, ShippedNumber
+from app.ingest.intake import JournalWriter, ShippedNumber, as_it_came
 from app.ingest.last_known import LastKnown
 from app.ingest.stored_names import StoredNames
 from app.ingest.through import StoreThrough
@@ -92,6 +92,7 @@ def build_edge() -> Edge:
         shipped_number=shipped_number,
         names=StoredNames(chosen.declared),
         quotas=build_quotas(),
+        recall=as_it_came if _Here.through is None else _Here.through.recall,
     )
     authenticate = CachedAuthenticator(look_up_sender, SYSTEM_CLOCK)
     return build(authenticate=authenticate, stores=stores, settings=chosen)

@@ -17,7 +17,7 @@ from app.ingest.declared import DeclaredLimits, DeclaredNames
 from app.ingest.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
 from app.ingest.elastic_errors import elastic_error, must_be_cut
 from app.ingest.handshake import Handshake
-from app.ingest.intake import Intake, JournalWriter, ShippedNumber
+from app.ingest.intake import Intake, JournalWriter, Recall, ShippedNumber, as_it_came
 from app.ingest.native import NativeEndpoint
 from app.ingest.quotas import Quotas
 from app.ingest.requests import Request
@@ -130,6 +130,7 @@ class Stores:
     shipped_number: ShippedNumber
     names: DeclaredNames
     quotas: Quotas | None = None
+    recall: Recall = as_it_came
 
 
 def build(
@@ -140,7 +141,14 @@ def build(
     clock: Clock = SYSTEM_CLOCK,
 ) -> Edge:
     """The edge with everything given in; for one event loop."""
-    intake = Intake(stores.journal, stores.shipped_number, settings.limits, clock, stores.quotas)
+    intake = Intake(
+        stores.journal,
+        stores.shipped_number,
+        settings.limits,
+        clock,
+        quotas=stores.quotas,
+        recall=stores.recall,
+    )
     parts = ElasticParts(
         cluster=settings.cluster,
         bulk=BulkEndpoint(intake),

@@ -44,6 +44,13 @@ class JournalWriter(Protocol):
 
 
 ShippedNumber = Callable[[], int]
+# A request as it is to be kept: one that was refused half way is recalled as it was then.
+Recall = Callable[[Batch], Batch]
+
+
+def as_it_came(batch: Batch) -> Batch:
+    """Where nothing is refused half way."""
+    return batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,14 @@ class Intake:
         limits: Limits,
         clock: Clock,
         quotas: Quotas | None = None,
+        recall: Recall = as_it_came,
     ) -> None:
         self.limits = limits
         self.clock = clock
         self._journal = journal
         self._shipped_number = shipped_number
         self._quotas = quotas
+        self._recall = recall
         self._memory = BodyMemory(limits.held_bytes)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="ingest-decode")
 
@@ -136,11 +145,11 @@ class Intake:
             bad=records.bad,
         )
         size = sum(map(len, records.lines))
-        number = await self._charged(org_id, whole, size)
+        kept = await self._charged(org_id, whole, size)
         count_records(protocol, records, size)
-        return Kept(number, first_id)
+        return kept
 
-    async def _charged(self, org_id: OrgId, whole: Batch, size: int) -> int:
+    async def _charged(self, org_id: OrgId, whole: Batch, size: int) -> Kept:
         if self._quotas is None:
             return await self._append(whole, size)
         charges = self._quotas.charges(org_id, records=len(whole.lines), size=size)
@@ -153,16 +162,18 @@ class Intake:
             await self._quotas.give_back(charges)
             raise
 
-    async def _append(self, whole: Batch, size: int) -> int:
-        payloads = await self._run(
-            lambda: [encode(batch) for batch in in_pieces(whole, size)], size=size
-        )
+    async def _append(self, sent: Batch, size: int) -> Kept:
+        whole, payloads = await self._run(lambda: self._payloads(sent, size), size=size)
         try:
-            return await self._journal.append(payloads)
+            return Kept(await self._journal.append(payloads), whole.first_id)
         except Full as full:
             raise OverLimit(
                 full.detail, code=full.code, retry_after_seconds=full.retry_after_seconds or 1
             ) from full
+
+    def _payloads(self, sent: Batch, size: int) -> tuple[Batch, list[bytes]]:
+        whole = self._recall(sent)
+        return whole, [encode(batch) for batch in in_pieces(whole, size)]
 
     async def wait_until_indexed(self, number: int) -> bool:
         """Whether everything up to a journal entry can be found; waits for it, but not for ever.

@@ -23,6 +23,7 @@ from app.ingest.directory import StreamDirectory
 from app.ingest.normalise import Normalised, normalise
 from app.ingest.observers import ObserverLane
 from app.ingest.quarantine import quarantined
+from app.ingest.retried import RefusedRequests
 from app.journal.batch import Batch, decode
 from app.logstore.interface import DirectWriter, Observer
 from app.logstore.types import AppendReport, RoutedRecord
@@ -63,7 +64,7 @@ class StoreThrough:
     """A thread that stores what it is given: a `Keeper`, and the edge's `JournalWriter`.
 
     A request is stored and found when it is answered; with `Unavailable` none of it is promised,
-    and sent again it meets itself by the ids that its records have.
+    and sent again it meets itself: by the ids that its records have, or because `recall` knows it.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class StoreThrough:
         self._lanes = [ObserverLane(observer) for observer in observers]
         self._maintains = maintains
         self._clock = clock
+        self._refused = RefusedRequests(clock)
         self._maintained = clock.monotonic()
         self._waiting: deque[_Request] = deque()
         self._waiting_bytes = 0
@@ -91,6 +93,14 @@ class StoreThrough:
 
     async def append(self, payloads: Sequence[bytes]) -> int:
         """For coroutines; see `keep`. A caller that goes away does not take its request back."""
+        try:
+            return await self._answered(payloads)
+        except ElkError:
+            # Before the sender hears of it, who may be back at once.
+            await asyncio.to_thread(self._remember, payloads)
+            raise
+
+    async def _answered(self, payloads: Sequence[bytes]) -> int:
         answer = asyncio.wrap_future(self._submit(payloads))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -98,6 +108,10 @@ class StoreThrough:
         except TimeoutError:
             answer.add_done_callback(_retrieve)
             raise _too_slow() from None
+
+    def recall(self, batch: Batch) -> Batch:
+        """A request as it is to be appended: as it was, when it was refused before."""
+        return self._refused.recall(batch)
 
     def keep(self, payloads: Sequence[bytes]) -> int:
         """See `Keeper`."""
@@ -119,6 +133,10 @@ class StoreThrough:
         for lane in self._lanes:
             lane.close(timeout_seconds=OBSERVER_GOODBYE_SECONDS)
         self._writer.close()
+
+    def _remember(self, payloads: Sequence[bytes]) -> None:
+        """The sender was refused, and some of this may be stored, now or in a moment."""
+        self._refused.remember([decode(payload) for payload in payloads])
 
     def _submit(self, payloads: Sequence[bytes]) -> Answer:
         if not payloads:
