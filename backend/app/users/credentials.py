@@ -60,7 +60,7 @@ def find_credential(headers: Mapping[str, str]) -> Credential | None:
             return KeyShown(text)
         case "bearer":
             return TokenShown(text)
-        case "apikey" | "basic":
+        case "apikey" | "basic" | "splunk":
             return KeyShown(_key_of_pair(text))
         case _:
             raise Unauthenticated("this kind of authorization is not known", code="unknown_scheme")

@@ -54,6 +54,7 @@ def test_keys_are_audited_when_they_come_and_go(alice: Person) -> None:
     "headers",
     [
         {"Authorization": "ApiKey {key}"},
+        {"Authorization": "Splunk {key}"},
         {"Authorization": "apikey {pair}"},
         {"Authorization": "Bearer {key}"},
         {"Authorization": "Basic {pair}"},
