@@ -57,6 +57,8 @@ class Outbox:
         self._doubtful: list[tuple[RoutedRecord, Position]] = []
         self._under_way: deque[Future[Sent]] = deque()
         self._sent_to: set[str] = set()
+        # Indices for which records may wait that were written for fields that cannot be mapped.
+        self._outdated: set[str] = set()
         self._tries: dict[str, Future[Sent]] = {}
         self._late = LateRepetitions(cluster, shelf, sent_ids)
         self._touched: set[str] = set()
@@ -128,6 +130,7 @@ class Outbox:
             under_way.exception()
         self._under_way.clear()
         self._sent_to.clear()
+        self._outdated.clear()
         self._tries.clear()
         self._lanes.clear()
         self._late.forget()
@@ -155,6 +158,7 @@ class Outbox:
         while self._under_way:
             self._settle(self._under_way.popleft().result())
         self._sent_to.clear()
+        self._outdated.clear()
         self._sent_ids.forget_waiting()
         for item in self._lanes.items():
             self._sent_ids.note(item.record, item.key, item.place)
@@ -196,23 +200,25 @@ class Outbox:
     def _prepared(self, items: Sequence[Item]) -> list[Item]:
         """Those whose index has the mapping for them; the others go into a lane."""
         closed: dict[str, str] = {}
-        outdated: set[str] = set()
         for index in set(map(_PLACE, items)):
             try:
-                if not self._shelf.find(index).prepare():
-                    outdated.add(index)
+                self._prepare(index)
             except Unavailable as error:
                 closed[index] = error.detail
-        if not (closed or outdated):
+        if not (closed or self._outdated):
             return list(items)
         now = time.monotonic()
         for index, why in closed.items():
             self._lanes.add((one for one in items if one.place == index), now, reason=why)
         return [
-            self._rewritten(item) if item.place in outdated else item
+            self._rewritten(item) if item.place in self._outdated else item
             for item in items
             if item.place not in closed
         ]
+
+    def _prepare(self, index: str) -> None:
+        if not self._shelf.find(index).prepare():
+            self._outdated.add(index)
 
     def _try_lanes(self) -> None:
         """Sends a few records of each lane whose turn it is; the next call of all looks what came."""
@@ -225,7 +231,7 @@ class Outbox:
                 self._tries[index] = self._lane_pool.submit(self._look_into, index)
                 continue
             try:
-                self._shelf.find(index).prepare()
+                self._prepare(index)
             except Unavailable:
                 self._lanes.failed(index, now)
                 continue

@@ -16,6 +16,7 @@ from app.logstore.elastic.mapping import (
 )
 from app.logstore.elastic.names import field_names
 from app.logstore.elastic.reader import ElasticReader
+from app.logstore.elastic.sending import MAX_BYTES
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.types import (
     QUARANTINE_STREAM,
@@ -121,6 +122,24 @@ def test_an_operators_own_limit_of_fields_sends_values_to_the_rest(
     with pytest.raises(Unsupported, match="second"):
         _values(reader, ALICE, "second")
     assert _values(reader, CHARLIE, "theirs") == 1
+
+
+def test_values_of_fields_that_cannot_be_mapped_are_found_in_every_batch_of_an_entry(
+    writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
+) -> None:
+    _store(writer, 1, a_record(attributes={"first": "x"}))
+    index = f"{cluster.prefix}-30d-pool0-2026-w47"
+    cluster.call("PUT", f"/{index}/_settings", body={"index.mapping.total_fields.limit": 1})
+    # All are written before the first of them is sent.
+    large = "large " * (MAX_BYTES // 12)
+    _store(writer, 2, *(a_record(large, attributes={"second": "z"}) for _ in range(3)))
+    assert _found(reader, "second", "z") == 3
+    # Entries that wait for one commit are as many batches.
+    for number in (3, 4):
+        record = a_record(large, attributes={f"at{number}": "z", "third": "z"})
+        writer.append([record], position=Position(JOURNAL, number))
+    writer.commit()
+    assert [_found(reader, path, "z") for path in ("third", "at3", "at4")] == [2, 1, 1]
 
 
 def test_what_elasticsearch_refuses_goes_to_quarantine_with_the_reason(
