@@ -21,6 +21,8 @@ class Endpoint(APIView):
     """A REST view. A class that leaves `stability` out is found by a test."""
 
     stability: ClassVar[Stability]
+    # Nobody is told what else there is but by `Allow`, which then must not name OPTIONS.
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
 
 class PublicEndpoint(Endpoint):

@@ -42,6 +42,16 @@ def test_a_method_that_is_not_there(anonymous: APIClient) -> None:
     assert "POST" in answer["Allow"]
 
 
+@pytest.mark.parametrize("path", [LOGIN, "/health/live/", "/api/v1/logs/search/"])
+def test_what_is_allowed_works(alice: Person, path: str) -> None:
+    answer = alice.client.options(path)
+    problem(answer, 405, "method_not_allowed")
+    allowed = answer["Allow"].split(", ")
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        status = alice.client.generic(method, path).status_code
+        assert (status != 405) == (method in allowed), method
+
+
 def test_a_body_that_is_not_json(anonymous: APIClient) -> None:
     for body in (b"{", b"\xff", b"[" * 5000, b'{"a":1}x', b""):
         answer = anonymous.post(LOGIN, body, content_type="application/json")
