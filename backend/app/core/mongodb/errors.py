@@ -92,8 +92,8 @@ def _text_of(error: Exception) -> str:
         return "; ".join(map(_text_of_refusal, _refusals(error)))
     if isinstance(error, DuplicateKeyError):
         return _text_of_refusal(error.details or {})
-    # Of its report on every server the first part says it.
-    return str(error).partition(", Timeout:")[0]
+    # Of its report on every server, and of the whole answer of one, the first part says it.
+    return str(error).partition(", Timeout:")[0].partition(", full error: ")[0]
 
 
 def _refusals(error: BulkWriteError) -> list[Mapping[str, Any]]:

@@ -320,7 +320,8 @@ def test_the_users_may_do_what_they_need_and_no_more(
     ):
         with pytest.raises(PyMongoError, match="not authorized"):
             ask()
-    with pytest.raises(OperationalError, match="Authentication failed"):
+    # The server's whole answer is nobody's business, and nothing that an operator reads.
+    with pytest.raises(OperationalError, match=r"^Authentication failed\.$"):
         wrong.ping(5)
 
 
