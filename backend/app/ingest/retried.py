@@ -37,6 +37,7 @@ class RefusedRequests:
         self._clock = clock
         self._lock = threading.Lock()
         self._refused: OrderedDict[bytes, list[_Refused]] = OrderedDict()
+        self._count = 0
 
     def remember(self, pieces: Sequence[Batch]) -> None:
         """A request was refused, of which something may be stored; its entries, in order."""
@@ -45,11 +46,11 @@ class RefusedRequests:
         until = self._clock.monotonic() + REMEMBERED_SECONDS
         refused = _Refused(first.first_id, first.received_ns, until)
         with self._lock:
-            known = [one for one in self._refused.pop(digest, ()) if one != refused]
+            known = [one for one in self._take(digest) if one != refused]
             # Of those that are equal the last ones: somebody sends the same in a loop.
-            self._refused[digest] = [*known, refused][-MAX_EQUAL:]
-            while len(self._refused) > MAX_REMEMBERED:
-                self._refused.popitem(last=False)
+            self._put(digest, [*known, refused][-MAX_EQUAL:])
+            while self._count > MAX_REMEMBERED:
+                self._take(next(iter(self._refused)))
 
     def recall(self, batch: Batch) -> Batch:
         """The batch as it was when it was refused; as it is when it was not. Each refusal is
@@ -60,13 +61,22 @@ class RefusedRequests:
         digest = _digest([batch])
         now = self._clock.monotonic()
         with self._lock:
-            valid = [one for one in self._refused.pop(digest, ()) if one.until > now]
+            valid = [one for one in self._take(digest) if one.until > now]
             if not valid:
                 return batch
             first, *others = valid
             if others:
-                self._refused[digest] = others
+                self._put(digest, others)
         return replace(batch, first_id=first.first_id, received_ns=first.received_ns)
+
+    def _take(self, digest: bytes) -> list[_Refused]:
+        taken = self._refused.pop(digest, [])
+        self._count -= len(taken)
+        return taken
+
+    def _put(self, digest: bytes, refused: list[_Refused]) -> None:
+        self._refused[digest] = refused
+        self._count += len(refused)
 
 
 def _digest(pieces: Sequence[Batch]) -> bytes:

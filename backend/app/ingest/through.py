@@ -93,6 +93,8 @@ class StoreThrough:
 
     async def append(self, payloads: Sequence[bytes]) -> int:
         """For coroutines; see `keep`. A caller that goes away does not take its request back."""
+        if not payloads:
+            raise _nothing()
         try:
             return await self._answered(payloads)
         except ElkError:
@@ -140,7 +142,7 @@ class StoreThrough:
 
     def _submit(self, payloads: Sequence[bytes]) -> Answer:
         if not payloads:
-            raise Broken("nothing to store")
+            raise _nothing()
         request = _Request(payloads, sum(map(len, payloads)))
         with self._changed:
             if self._is_closing:
@@ -289,6 +291,10 @@ def _as_told(error: Exception) -> ElkError:
             broken = Broken("the records cannot be stored")
             broken.__cause__ = error
             return broken
+
+
+def _nothing() -> Broken:
+    return Broken("nothing to store")
 
 
 def _too_slow() -> Unavailable:

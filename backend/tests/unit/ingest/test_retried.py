@@ -107,10 +107,20 @@ def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         refused.remember([a_batch(1, stream=stream)])
     assert refused.recall(a_batch(2, stream="a")) == a_batch(2, stream="a")
     assert refused.recall(a_batch(2, stream="b")) == a_batch(1, stream="b")
+    monkeypatch.setattr(retried, "MAX_REMEMBERED", 5)
     for number in range(5):
         refused.remember([a_batch(number, stream="c")])
     recalled = [refused.recall(a_batch(9, stream="c")).received_ns for _ in range(4)]
     assert recalled == [NOON_NS + number for number in (2, 3, 4, 9)]
+    # All together, not only the different ones.
+    for stream in "abb":
+        for number in (1, 2):
+            refused.remember([a_batch(number, stream=stream)])
+    refused.remember([a_batch(3, stream="b")])
+    refused.remember([a_batch(4, stream="d")])
+    refused.remember([a_batch(5, stream="d")])
+    assert refused.recall(a_batch(9, stream="a")) == a_batch(9, stream="a")
+    assert refused.recall(a_batch(9, stream="b")) == a_batch(1, stream="b")
     refused.remember([a_batch(1)])
     watch.seconds = retried.REMEMBERED_SECONDS
     assert refused.recall(a_batch(2)) == a_batch(2)

@@ -156,6 +156,14 @@ def test_a_store_that_is_away_is_said_with_a_time_to_come_back(
     assert messages(store) == ["a"]
 
 
+def test_nothing_is_not_taken(keeper: StoreThrough, gate: Gate) -> None:
+    with pytest.raises(Broken, match="nothing to store"):
+        asyncio.run(keeper.append([]))
+    with pytest.raises(Broken, match="nothing to store"):
+        keeper.keep([])
+    assert gate.groups == []
+
+
 def test_streams_that_cannot_be_looked_up_fail_their_request_alone(gate: Gate) -> None:
     def directory(_org: object, stream: str) -> StreamTarget:
         raise Unavailable("the database does not answer", code="database_unavailable")
