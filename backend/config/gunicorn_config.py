@@ -74,6 +74,11 @@ def on_starting(arbiter: Any) -> None:
         )
 
 
+def post_fork(arbiter: Any, _worker: Any) -> None:
+    """In the worker, before it opens anything."""
+    import_string("app.core.limits.process.note_processes")(arbiter.cfg.workers)
+
+
 def child_exit(_arbiter: Any, worker: Any) -> None:
     """A worker has ended, however: its live gauges count no longer."""
     import_string("prometheus_client.multiprocess.mark_process_dead")(worker.pid)

@@ -15,6 +15,7 @@ from app.core import redis
 from app.core.clock import SYSTEM_CLOCK
 from app.core.db import database_kind, ping_database
 from app.core.errors import Unavailable
+from app.core.limits.process import processes_counting_apart
 from app.core.pulses import Pulse, silent_seconds
 from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
@@ -88,7 +89,11 @@ def check_broker() -> Report:
     handle, name = tempfile.mkstemp(dir=directory, prefix=".health-")
     os.close(handle)
     Path(name).unlink()
-    return Report(Status.UP, {"type": "embedded"})
+    apart = processes_counting_apart()
+    if not apart:
+        return Report(Status.UP, {"type": "embedded"})
+    detail = f"{apart} processes count limits and quotas each for itself: set REDIS_HOST"
+    return Report(Status.DEGRADED, {"type": "embedded", "detail": detail})
 
 
 def check_log_store() -> Report:

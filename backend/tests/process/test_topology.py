@@ -104,6 +104,11 @@ def test_several_processes_without_redis_say_that_each_counts_for_itself(group: 
         assert len(said) == 1, program.told
         assert "set REDIS_HOST" in said[0]
         assert "processes=2" in said[0]
+    redis = httpx.get(f"{group.api.url}/health/").json()["checks"]["redis"]
+    assert (redis["status"], redis["detail"]) == (
+        "degraded",
+        "2 processes count limits and quotas each for itself: set REDIS_HOST",
+    )
 
 
 def test_a_setting_that_cannot_be_used_is_said_and_nothing_starts(tmp_path: Path) -> None:

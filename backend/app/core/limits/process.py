@@ -30,6 +30,22 @@ def _own() -> MemoryLimiter:
     return MemoryLimiter(SYSTEM_CLOCK)
 
 
+class _Here:
+    """What whoever starts processes like this one says of them."""
+
+    processes = 1
+
+
+def note_processes(count: int) -> None:
+    """So many processes of this service answer requests on this host."""
+    _Here.processes = count
+
+
+def processes_counting_apart() -> int:
+    """How many count each for itself what all of them should count together; 0: none."""
+    return _Here.processes if _Here.processes > 1 and not connections.is_on() else 0
+
+
 def forget_limits() -> None:
     """Begins anew for everybody."""
     _own.cache_clear()

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from app.core import pulses
 from app.core.clock import SYSTEM_CLOCK
 from app.core.ending import begin_ending, forget_ending
+from app.core.limits.process import note_processes
 from app.core.pulses import Pulse, note_pulse
 from app.health import views
 from app.health.checks import Part, Report, Status, Watch
@@ -173,6 +174,29 @@ def test_a_part_that_hangs_is_down_and_takes_one_thread(
     release.set()
     settings.HEALTH_CHECK_TIMEOUT = 60.0
     assert anonymous.get("/health/").status_code == 200
+
+
+def test_processes_that_count_limits_each_for_itself_are_told(
+    journal_dir: Path, settings: Settings, own_redis: RedisServer, use_redis: UseRedis
+) -> None:
+    settings.REDIS = None
+
+    def asked() -> Report:
+        return parts()["redis"].check()
+
+    try:
+        note_processes(3)
+        assert asked().status is Status.DEGRADED
+        assert "3 processes count limits and quotas each for itself" in asked().facts["detail"]
+        use_redis(own_redis)
+        assert asked().status is Status.UP
+    finally:
+        note_processes(1)
+
+
+def test_one_process_counts_for_all(journal_dir: Path, settings: Settings) -> None:
+    settings.REDIS = None
+    assert parts()["redis"].check() == Report(Status.UP, {"type": "embedded"})
 
 
 def test_the_journal_says_how_full_it_is(journal_dir: Path) -> None:
