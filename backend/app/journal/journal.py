@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,8 @@ RETRY_AFTER_SECONDS = 5
 READER_CHECK_SECONDS = 60
 # So many entries are deleted per transaction: writers wait milliseconds, not seconds.
 TRIM_AT_ONCE = 512
+# Of those most are only looked at.
+THIN_AT_ONCE = 2_048
 # LMDB keeps values up to about half a page in the leaf, larger ones in pages of their own.
 _NODE_BYTES = 18
 _PAGE_HEAD_BYTES = 16
@@ -146,6 +148,15 @@ class Journal:
         """Forgets everything up to this number, and marks it shipped."""
         while self._trim_some(through) == TRIM_AT_ONCE:
             pass
+
+    def thin(self, after: int, through: int, *, kept: Container[int]) -> int:
+        """Forgets what lies behind `after` up to `through`, but for the `kept`; returns the room that
+        these take. `trim` takes them later, like all others."""
+        kept_bytes = 0
+        while after < through:
+            after, some_bytes = self._thin_some(after, through, kept)
+            kept_bytes += some_bytes
+        return kept_bytes
 
     def state(self) -> JournalState:
         """Cheap: two look-ups."""
@@ -306,6 +317,32 @@ class Journal:
             )
             write_counters(tables, transaction, left)
         return deleted
+
+    def _thin_some(self, after: int, through: int, kept: Container[int]) -> tuple[int, int]:
+        """The last number that was looked at, and the room that is taken by what was kept."""
+        deleted = freed = kept_bytes = 0
+        with self._storage.writing() as (tables, transaction):
+            cursor = transaction.cursor(tables.entries)
+            found = cursor.set_range(_KEY.pack(after + 1))
+            for _ in range(THIN_AT_ONCE):
+                if not found or (number := _KEY.unpack(cursor.key())[0]) > through:
+                    after = through
+                    break
+                after, cost = number, self._cost(len(cursor.value()))
+                if number in kept:
+                    kept_bytes += cost
+                    found = cursor.next()
+                else:
+                    deleted, freed = deleted + 1, freed + cost
+                    cursor.delete()
+                    found = bool(cursor.key())
+            if deleted:
+                counters = read_counters(tables, transaction)
+                left = counters._replace(
+                    entries=counters.entries - deleted, live_bytes=counters.live_bytes - freed
+                )
+                write_counters(tables, transaction, left)
+        return after, kept_bytes
 
     def _cost(self, stored_bytes: int) -> int:
         if stored_bytes + _NODE_BYTES > self._page_bytes // 2 - _PAGE_HEAD_BYTES:

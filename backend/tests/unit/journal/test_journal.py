@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import Broken, Full, Unavailable
 from app.journal.envelope import seal
-from app.journal.journal import TRIM_AT_ONCE, Entry, Journal
+from app.journal.journal import THIN_AT_ONCE, TRIM_AT_ONCE, Entry, Journal
 
 MEBIBYTE = 1 << 20
 
@@ -132,6 +132,25 @@ def test_requests_of_one_commit_stand_each_for_itself(journal: Journal) -> None:
     assert (first, last) == (1, 3)
     assert isinstance(refused, Full)
     assert [entry.payload for entry in everything(journal)] == [b"small"] * 3
+
+
+def test_a_journal_is_thinned_around_what_is_kept(journal: Journal) -> None:
+    last = 2 * THIN_AT_ONCE + 10
+    journal.append([b"%d" % number for number in range(1, last + 1)])
+    journal.trim(1)
+    kept = {2, 3, THIN_AT_ONCE + 7, last - 2, last}
+    before = journal.state()
+    kept_bytes = journal.thin(2, last - 1, kept=kept)
+    assert [entry.number for entry in everything(journal)] == sorted(kept)
+    after = journal.state()
+    assert (after.entries, after.last_number, after.shipped_number) == (5, last, 1)
+    assert after.live_bytes < before.live_bytes
+    # What is outside of the range was not looked at.
+    assert journal.thin(1, last, kept=kept) == after.live_bytes > kept_bytes
+    assert journal.thin(1, last, kept=()) == 0
+    empty = journal.state()
+    assert (empty.entries, empty.live_bytes, empty.shipped_number) == (0, 0, last)
+    assert journal.append([b"next"]) == last + 1
 
 
 def test_an_entry_is_replaced_by_others_behind_all(journal: Journal) -> None:
