@@ -6,7 +6,7 @@ read. All methods block and may be called from several threads at once (`LogWrit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Protocol
 
 from app.core.errors import Unavailable
@@ -115,9 +115,15 @@ class LogWriter(Protocol):
         or kept: the caller appends again from its last trimmed position.
 
         A position is the first entry of which a record still waits, because its partition alone
-        refuses: what lies before it may be trimmed, it and all behind it must not, nor need it be
-        appended again. Later commits try again, also without new entries.
+        refuses: what lies before it may be trimmed, what is behind it only if it is not among those
+        `waiting`. None of it need be appended again. Later commits try again, also without new
+        entries.
         """
+        ...
+
+    def waiting(self, journal: str) -> Set[int]:
+        """The entries of a journal of which a record waits because its partition alone refuses: the
+        caller keeps these, and appends them again, in order, whenever it begins again."""
         ...
 
     def let_go(self) -> None:

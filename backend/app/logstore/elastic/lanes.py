@@ -1,8 +1,8 @@
 """Records for an index that refuses, kept apart so that all others go on.
 
 A lane belongs to one index (an operator's block, a disk that is full, a shard on no node). What is
-in it is in the journal too: `LogWriter.commit` names the first entry that has a record in a lane, and
-from there on nothing is trimmed. Entries behind it are stored and seen as ever. A lane is tried again
+in it is in the journal too: `LogWriter.waiting` names the entries that have a record in a lane, and they
+stay there. Entries behind them are stored and seen as ever. A lane is tried again
 at commits with a few of its records, with growing pauses of its own.
 
 Lanes together are bounded in bytes, but for the first record of each, with which it is tried. What
@@ -46,8 +46,8 @@ class Lane:
         self.items: list[Item] = []
         self.reason = ""
         self.since_ns = SYSTEM_CLOCK.now_ns()
-        # The first entry of each journal that was let go, and how many records that were.
-        self.let_go: dict[str, Position] = {}
+        # The entries of each journal of which something was let go, and how many records that were.
+        self.let_go: dict[str, set[int]] = {}
         self.records_let_go = 0
         self._nap = _FIRST_NAP_SECONDS
         self._due = now + self._nap
@@ -81,7 +81,7 @@ class Lanes:
         self._max_bytes = max_bytes
         self._bytes = 0
         # What lanes let go whose index takes records again: it has to be appended anew.
-        self._wanted_again: dict[str, Position] = {}
+        self._wanted_again: dict[str, set[int]] = {}
 
     def __contains__(self, index: str) -> bool:
         return index in self._lanes
@@ -115,8 +115,7 @@ class Lanes:
         """A record of this entry is not kept; it waits for this index all the same."""
         lane = self._lane(index, now)
         lane.reason = reason or lane.reason
-        known = lane.let_go.get(position.journal, position)
-        lane.let_go[position.journal] = min(known, position)
+        lane.let_go.setdefault(position.journal, set()).add(position.number)
         lane.records_let_go += 1
         metrics.LET_GO.inc()
 
@@ -142,9 +141,8 @@ class Lanes:
         """The index takes records again: what waited for it."""
         lane = self._lanes.pop(index)
         self._bytes -= sum(len(item.lines) for item in lane.items)
-        for journal, position in lane.let_go.items():
-            known = self._wanted_again.get(journal, position)
-            self._wanted_again[journal] = min(known, position)
+        for journal, numbers in lane.let_go.items():
+            self._wanted_again.setdefault(journal, set()).update(numbers)
         return lane.items
 
     def index_of(self, key: str) -> str | None:
@@ -162,12 +160,16 @@ class Lanes:
         for lane in self._lanes.values():
             yield from lane.items
 
-    def first(self, journal: str) -> Position | None:
-        """The first entry of a journal that has a record here, or one that was let go."""
-        waiting = [item.position for item in self.items() if item.position.journal == journal]
+    def numbers(self, journal: str) -> set[int]:
+        """The entries of a journal that have a record here, or one that was let go."""
+        kept = {item.position.number for item in self.items() if item.position.journal == journal}
         let_go = (self._wanted_again, *(lane.let_go for lane in self._lanes.values()))
-        waiting += [positions[journal] for positions in let_go if journal in positions]
-        return min(waiting, default=None)
+        return kept.union(*(numbers.get(journal, ()) for numbers in let_go))
+
+    def first(self, journal: str) -> Position | None:
+        """The first of those entries."""
+        numbers = self.numbers(journal)
+        return Position(journal, min(numbers)) if numbers else None
 
     def _lane(self, index: str, now: float) -> Lane:
         lane = self._lanes.get(index)

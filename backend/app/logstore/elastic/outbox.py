@@ -85,6 +85,10 @@ class Outbox:
         """The first entry of a journal that has a record in a lane."""
         return self._lanes.first(journal)
 
+    def held(self, journal: str) -> set[int]:
+        """The entries of a journal that have a record in a lane."""
+        return self._lanes.numbers(journal)
+
     def add(self, entry: Entry, position: Position) -> None:
         """Takes records; sends what makes a whole batch."""
         self._doubtful += [(record, position) for record in entry.doubtful]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -138,6 +138,10 @@ class ElasticWriter:
         self._fault("commit:after_index")
         self._first_waiting.clear()
         return min(held, default=None)
+
+    def waiting(self, journal: str) -> Set[int]:
+        """See `LogWriter`."""
+        return self._outbox.held(journal)
 
     def let_go(self) -> None:
         """See `LogWriter`."""

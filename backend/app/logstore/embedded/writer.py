@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from app.core.errors import Unavailable
@@ -71,6 +71,10 @@ class EmbeddedWriter:
         self._fault("commit:before")
         self._commit(self._writers)
         self._first_waiting.clear()
+
+    def waiting(self, _journal: str) -> Set[int]:
+        """See `LogWriter`: no partition refuses alone."""
+        return frozenset()
 
     def let_go(self) -> None:
         """See `LogWriter`."""

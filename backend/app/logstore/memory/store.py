@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -116,6 +116,10 @@ class MemoryStore:
             self._kept[org_id] = sorted([*self._kept.get(org_id, ()), *new], key=_key)
         self._positions |= self._pending_positions
         self._pending, self._pending_positions = [], {}
+
+    def waiting(self, _journal: str) -> Set[int]:
+        """See `LogWriter`: no partition refuses alone."""
+        return frozenset()
 
     def let_go(self) -> None:
         """See `LogWriter`."""

@@ -39,7 +39,8 @@ def test_the_first_entry_that_waits_is_known_for_each_journal() -> None:
     assert lanes.first("j") is None
     lanes.add([_item("a", 7), _item("b", 4), _item("a", 9)], now=0.0)
     assert lanes.first("j") == Position("j", 4)
-    assert lanes.first("other") is None
+    assert (lanes.first("other"), lanes.numbers("other")) == (None, set())
+    assert lanes.numbers("j") == {4, 7, 9}
     assert [(one.index, one.records, one.bytes) for one in lanes.waiting] == [
         ("a", 2, 20),
         ("b", 1, 10),
@@ -60,6 +61,7 @@ def test_what_finds_no_room_is_let_go_and_its_entry_stays_known() -> None:
     # It is wanted again, and nobody may take it for stored before it came.
     assert lanes.has_let_go
     assert lanes.first("j") == Position("j", 2)
+    assert lanes.numbers("j") == {2, 7}
     lanes.clear()
     assert (lanes.has_let_go, lanes.first("j")) == (False, None)
     # All room is there again.
