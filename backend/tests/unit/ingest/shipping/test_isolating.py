@@ -178,13 +178,11 @@ Shipper(Parts(journal, writer, DefaultStreams()), pace=pace).run(stop)
 """
 
 
-@pytest.mark.parametrize(
-    "step", ["append", "commit:before", "commit:after_source", "commit:after_index"]
-)
+@pytest.mark.parametrize("step", ["append", "commit:after_source", "commit:after_index"])
 def test_a_record_that_kills_the_shipper_is_found_and_nothing_is_lost_or_doubled(
     journal: Journal, tmp_path: Path, step: str
 ) -> None:
-    journal.append([batch(*numbered(3, odd=(1,)), b"not json"), batch(b'{"message":"other"}')])
+    journal.append([batch(*numbered(2, odd=(1,)), b"not json"), batch(b'{"message":"other"}')])
     command = [sys.executable, "-c", DEADLY_SHIPPER, str(journal.directory), str(tmp_path), step]
     deaths = 0
     while not is_shipped(journal):
@@ -198,7 +196,7 @@ def test_a_record_that_kills_the_shipper_is_found_and_nothing_is_lost_or_doubled
     store.close()
     # Where it died behind the store's own commit, the record is there.
     is_stored = step == "commit:after_index"
-    assert found == ["good 0", "good 2", *(["odd 1"] if is_stored else []), "other"]
+    assert found == ["good 0", *(["odd 1"] if is_stored else []), "other"]
     assert texts == ["not json", *([] if is_stored else ['{"message":"odd 1"}'])]
     assert (journal.state().entries, journal.state().damaged) == (0, 0)
     assert deaths > 0
