@@ -1,7 +1,7 @@
 """Points at which tests kill this process: `ELKV_FAULT=<name>:<nth>`, off unless set.
 
 `ELKV_FAULT=ship:after_commit:3` kills it the third time it gets there. Names: `ship:after_append`,
-`ship:after_commit`, `ship:before_trim`, and those of the store.
+`ship:after_commit`, `ship:before_trim`, `ship:after_trim`, and those of the store.
 """
 
 from __future__ import annotations

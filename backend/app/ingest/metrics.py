@@ -19,6 +19,19 @@ BYTES_SHIPPED = Counter("elkv_shipper_read_bytes", "Bytes of journal entries app
 ENTRIES_SET_ASIDE = Counter(
     "elkv_shipper_set_aside_entries", "Journal entries that could not be shipped and are kept"
 )
+HELD_ENTRIES = Gauge(
+    "elkv_shipper_held_entries",
+    "Journal entries that stay because a partition refuses their records",
+    multiprocess_mode="mostrecent",
+)
+HELD_BYTES = Gauge(
+    "elkv_shipper_held_bytes", "The room in the journal of those", multiprocess_mode="mostrecent"
+)
+REFUSED = Gauge(
+    "elkv_shipper_refused_organisations",
+    "Organisations that are refused at the edge because too much of theirs is held",
+    multiprocess_mode="mostrecent",
+)
 UNEXPECTED = Counter(
     "elkv_shipper_unexpected_errors", "Failures of the shipper that nobody foresaw, also its deaths"
 )

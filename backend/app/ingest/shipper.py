@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -22,6 +22,7 @@ from app.ingest import metrics
 from app.ingest.backoff import Backoff
 from app.ingest.decisions import Decisions
 from app.ingest.directory import StreamDirectory
+from app.ingest.holding import Holding
 from app.ingest.isolating import Isolating, Step
 from app.ingest.observers import ObserverLane
 from app.ingest.prefetch import Prefetch
@@ -104,6 +105,7 @@ class Shipper:
             clock=clock,
         )
         self._suspects = Suspects(parts.journal.directory)
+        self._holding = Holding(parts.journal)
         self._isolating = Isolating(parts.journal, self._suspects)
         self._preparing = Preparing(parts.journal, self._decisions, self._suspects)
         self._lanes = [ObserverLane(observer) for observer in parts.observers]
@@ -112,7 +114,7 @@ class Shipper:
         self._clock = clock
         self._backoff = Backoff()
         self._waiting = _Waiting()
-        # The first entry that the store could not take whole; nothing is trimmed from it on.
+        # The first entry that the store could not take whole.
         self._held: int | None = None
         self._committed = self._trimmed = 0
         self._commit_began = -math.inf
@@ -146,12 +148,14 @@ class Shipper:
 
     def _ship(self, stop: Stop) -> None:
         """Ships until asked to stop, from the last trimmed entry on."""
-        after = self._journal.state().shipped_number
+        state = self._journal.state()
+        after = state.shipped_number
         # What a commit held back before has been let go of with whatever failed since.
         self._held = None
         self._committed, self._trimmed = after, 0
+        self._holding.begin(state.last_number)
         # A kill may have cut the last trim short.
-        self._trim(after)
+        self._trim(after, frozenset())
         try:
             suspicion = self._suspects.careful
             if suspicion is not None:
@@ -274,6 +278,7 @@ class Shipper:
                 self._set_aside_patiently(prepared.number, again.rejected[0].detail, stop)
                 metrics.ENTRIES_SET_ASIDE.inc()
         self._fault("ship:after_append")
+        self._holding.note(prepared.number, prepared.batch.org_id)
         self._waiting.add(prepared, self._clock.now_ns())
         org_id = prepared.batch.org_id
         if report.stored and any(lane.wants(org_id) for lane in self._lanes):
@@ -353,7 +358,9 @@ class Shipper:
         self._fault("ship:before_trim")
         self._committed = max(self._committed, waiting.last_number)
         self._held = None if held is None else held.number
-        self._trim(self._committed if held is None else min(self._committed, held.number - 1))
+        kept = frozenset() if held is None else self._writer.waiting(self._journal.id)
+        self._trim(self._committed, kept)
+        self._fault("ship:after_trim")
         metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
         state = self._state(is_held=held is not None)
         self._status = replace(self._status, state=state, last_commit_ns=self._clock.now_ns())
@@ -366,13 +373,12 @@ class Shipper:
             return HOLDING_BACK
         return "running" if self._suspects.careful is None else ISOLATING
 
-    def _trim(self, through: int) -> None:
-        if through <= self._trimmed:
+    def _trim(self, through: int, kept: Set[int]) -> None:
+        if through <= self._trimmed and not kept:
             return
         try:
-            self._journal.trim(through)
-            self._trimmed = through
-            self._decisions.forget(through)
+            self._trimmed = self._holding.trim(through, kept)
+            self._decisions.forget(self._trimmed)
         except ElkError as error:
             # The next trim takes these too, and a second shipping finds them stored.
             metrics.RETRIES.labels("trim").inc()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from typing_extensions import override
 
@@ -24,7 +24,7 @@ class HoldingStore(MemoryStore):
 
     @override
     def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
-        held = [record for record in records if record.message == self._what]
+        held = [record for record in records if self._what in record.message]
         self._back += [(position, record) for record in held]
         super().append([one for one in records if one not in held], position=position)
         return AppendReport(stored=len(records), repeated=0)
@@ -43,6 +43,15 @@ class HoldingStore(MemoryStore):
         self._back = []
         super().commit()
         return None
+
+    @override
+    def waiting(self, journal: str) -> Set[int]:
+        return {position.number for position, _ in self._back if position.journal == journal}
+
+    @override
+    def let_go(self) -> None:
+        super().let_go()
+        self._back = []
 
 
 class CountingStore(MemoryStore):

@@ -180,4 +180,9 @@ def test_the_fault_points_are_passed_in_order(journal: Journal) -> None:
     journal.append([batch(b"{}")])
     with shipping(Parts(journal, MemoryStore(), DefaultStreams(), fault=passed.append), QUICK):
         until(lambda: is_shipped(journal))
-    assert passed == ["ship:after_append", "ship:after_commit", "ship:before_trim"]
+    assert passed == [
+        "ship:after_append",
+        "ship:after_commit",
+        "ship:before_trim",
+        "ship:after_trim",
+    ]

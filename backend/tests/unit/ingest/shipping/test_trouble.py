@@ -186,7 +186,8 @@ def test_what_the_store_holds_back_stays_in_the_journal_and_the_rest_goes_on(
         assert status.last_error == "1 records wait"
         commits = store.commits
         until(lambda: store.commits > commits + 1)
-        assert journal.state().entries == 3
+        # Only what waits itself stays.
+        assert [entry.number for entry in journal.read(0, max_bytes=1 << 20)] == [2]
         store.holds = False
         until(lambda: is_shipped(journal) and state_of(journal) == "running")
     assert sorted(messages(store)) == ["1", "3", "4", "held"]
@@ -196,9 +197,11 @@ def test_what_the_store_holds_back_stays_in_the_journal_and_the_rest_goes_on(
 def test_what_was_held_back_at_the_end_is_shipped_by_the_next(journal: Journal) -> None:
     journal.append([batch(b'{"message":"1"}')])
     journal.append([batch(b'{"message":"held"}'), batch(b'{"message":"3"}')])
-    with shipping(Parts(journal, HoldingStore("held"), DefaultStreams()), QUICK):
+    first = HoldingStore("held")
+    with shipping(Parts(journal, first, DefaultStreams()), QUICK):
         until(lambda: "holding back" in state_of(journal))
     store = MemoryStore()
     with shipping(Parts(journal, store, DefaultStreams()), QUICK):
         until(lambda: is_shipped(journal))
-    assert sorted(messages(store)) == ["3", "held"]
+    assert sorted(messages(first)) == ["1", "3"]
+    assert messages(store) == ["held"]
