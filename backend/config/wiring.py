@@ -15,11 +15,12 @@ from app.ingest.auth import CachedAuthenticator
 from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
 from app.ingest.exclusive import mark_intake
-from app.ingest.intake import JournalWriter, ShippedNumber, as_it_came
+from app.ingest.intake import JournalWriter, ShippedNumber, anybody, as_it_came
 from app.ingest.last_known import LastKnown
 from app.ingest.stored_names import StoredNames
 from app.ingest.through import StoreThrough
 from app.journal import process as journal_process
+from app.journal.refusals import Refusals
 from app.journal.status import free_bytes_beside
 from app.logstore.registry import open_direct_writer
 from app.logstore.types import NS_PER_SECOND
@@ -93,6 +94,7 @@ def build_edge() -> Edge:
         names=StoredNames(chosen.declared),
         quotas=build_quotas(),
         recall=as_it_came if _Here.through is None else _Here.through.recall,
+        check=Refusals(settings.JOURNAL_DIR).check if _Here.through is None else anybody,
     )
     authenticate = CachedAuthenticator(look_up_sender, SYSTEM_CLOCK)
     return build(authenticate=authenticate, stores=stores, settings=chosen)

@@ -19,6 +19,7 @@ from app.core.limits.process import processes_counting_apart
 from app.core.pulses import Pulse, silent_seconds
 from app.health.checks import Part, Report, Status
 from app.journal import process as journal_process
+from app.journal.refusals import read_refused
 from app.journal.status import HOLDING_BACK, ISOLATING, free_bytes_beside, read_status
 from app.logs.process import log_search
 from app.logstore.types import NS_PER_SECOND
@@ -140,6 +141,9 @@ def check_shipper() -> Report:
         if state.oldest_ns is None
         else round(max(0, now_ns - state.oldest_ns) / NS_PER_SECOND, 1),
     }
+    refused = len(read_refused(Path(settings.JOURNAL_DIR)))
+    if refused:
+        facts["refused_organisations"] = refused
     status = read_status(Path(settings.JOURNAL_DIR))
     if status is None:
         return Report(Status.DOWN, {**facts, "detail": "it has not run yet"})

@@ -17,7 +17,16 @@ from app.ingest.declared import DeclaredLimits, DeclaredNames
 from app.ingest.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
 from app.ingest.elastic_errors import elastic_error, must_be_cut
 from app.ingest.handshake import Handshake
-from app.ingest.intake import Intake, JournalWriter, Recall, ShippedNumber, as_it_came
+from app.ingest.intake import (
+    Check,
+    Intake,
+    JournalWriter,
+    Recall,
+    ShippedNumber,
+    Terms,
+    anybody,
+    as_it_came,
+)
 from app.ingest.native import NativeEndpoint
 from app.ingest.quotas import Quotas
 from app.ingest.requests import Request
@@ -123,7 +132,8 @@ class Stores:
     """What the edge writes to.
 
     `shipped_number` says up to which journal entry everything can be found by every process.
-    Without `quotas` everybody may send as much as they like.
+    Without `quotas` everybody may send as much as they like. `check` says whose records nobody takes
+    now.
     """
 
     journal: JournalWriter
@@ -131,6 +141,7 @@ class Stores:
     names: DeclaredNames
     quotas: Quotas | None = None
     recall: Recall = as_it_came
+    check: Check = anybody
 
 
 def build(
@@ -146,7 +157,7 @@ def build(
         stores.shipped_number,
         settings.limits,
         clock,
-        quotas=stores.quotas,
+        terms=Terms(stores.quotas, stores.check),
         recall=stores.recall,
     )
     parts = ElasticParts(

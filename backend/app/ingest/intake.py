@@ -53,6 +53,22 @@ def as_it_came(batch: Batch) -> Batch:
     return batch
 
 
+# Raises for an organisation whose records are not let in.
+Check = Callable[[OrgId], None]
+
+
+def anybody(_org_id: OrgId) -> None:
+    """Everybody's are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whose records are let in, and how many of them; without `quotas` any number."""
+
+    quotas: Quotas | None = None
+    check: Check = anybody
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What is durable: the number of its last journal entry, and the first id of its run."""
@@ -73,14 +89,15 @@ class Intake:
         shipped_number: ShippedNumber,
         limits: Limits,
         clock: Clock,
-        quotas: Quotas | None = None,
+        terms: Terms | None = None,
         recall: Recall = as_it_came,
     ) -> None:
         self.limits = limits
         self.clock = clock
         self._journal = journal
         self._shipped_number = shipped_number
-        self._quotas = quotas
+        terms = terms or Terms()
+        self._quotas, self._check = terms.quotas, terms.check
         self._recall = recall
         self._memory = BodyMemory(limits.held_bytes)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="ingest-decode")
@@ -93,7 +110,9 @@ class Intake:
 
     def share_of_memory(self, org_id: OrgId, network: str) -> AbstractContextManager[BodyShare]:
         """The memory for one request: hold it from the body to the answer. Whoever sends with many
-        keys, or with one from many places, is one sender."""
+        keys, or with one from many places, is one sender. `Unavailable` for an organisation of which
+        nobody takes records now."""
+        self._check(org_id)
         return self._memory.share(str(org_id), network)
 
     async def body(self, receive: Receive, headers: Headers, share: BodyShare) -> bytes:

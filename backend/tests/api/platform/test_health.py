@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
@@ -14,6 +15,7 @@ from rest_framework.test import APIClient
 from app.core import pulses
 from app.core.clock import SYSTEM_CLOCK
 from app.core.ending import begin_ending, forget_ending
+from app.core.ids import OrgId
 from app.core.limits.process import note_processes
 from app.core.pulses import Pulse, note_pulse
 from app.health import views
@@ -27,6 +29,7 @@ from app.health.parts import (
     parts,
 )
 from app.journal import process as journal_process
+from app.journal.refusals import Refused
 from app.journal.status import HOLDING_BACK, ISOLATING, ShipperStatus, write_status
 from tests.redis_fixtures import HASTY, HASTY_SECONDS, UseRedis
 from tests.redis_server import RedisServer
@@ -237,6 +240,13 @@ def test_what_a_shipper_struggles_with_is_said(journal_dir: Path, state: str, wh
     write_status(journal_dir, ShipperStatus(1, state, now_ns, now_ns, last_error=why))
     report = check_shipper()
     assert (report.status, report.facts["detail"]) == (Status.DEGRADED, f"it is {state}: {why}")
+
+
+def test_how_many_organisations_are_refused_is_told(journal_dir: Path) -> None:
+    journal_process.journal()
+    shipper_says(journal_dir, "holding back")
+    Refused(journal_dir).say({OrgId(UUID(int=1)), OrgId(UUID(int=2))})
+    assert check_shipper().facts["refused_organisations"] == 2
 
 
 def test_the_lag_of_the_shipper_is_told(journal_dir: Path) -> None:

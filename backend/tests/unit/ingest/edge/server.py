@@ -29,6 +29,7 @@ from app.ingest.quotas import Quotas
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter
 from app.journal.journal import Journal
+from app.journal.refusals import Refusals
 from app.users.credentials import KeyShown, TokenShown
 from tests.unit.ingest.edge.names import RememberedNames
 
@@ -114,6 +115,7 @@ def served(
         shipped_number=lambda: journal.state().shipped_number,
         names=names or RememberedNames(),
         quotas=quotas,
+        check=Refusals(directory).check,
     )
     settings = Settings(Cluster.of_installation("test"), limits=limits or Limits())
     edge = build(authenticate=authenticate, stores=stores, settings=settings)
