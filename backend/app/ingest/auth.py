@@ -148,7 +148,10 @@ class CachedAuthenticator:
     def _start(self, name: bytes, shown: Shown) -> asyncio.Future[Scope | Refused]:
         running = self._running.get(name)
         if running is None:
-            if len(self._running) >= self._max_running:
+            # Strangers who try many keys must not keep out whoever was let in before.
+            known = self._known.get(name)
+            is_known = known is not None and isinstance(known.outcome, Scope)
+            if len(self._running) >= self._max_running and not is_known:
                 raise Unavailable(
                     "too many senders at once", code="sign_in_busy", retry_after_seconds=1
                 )

@@ -187,6 +187,31 @@ def test_many_requests_with_one_new_key_are_one_question() -> None:
     asyncio.run(ask())
 
 
+def test_strangers_who_try_many_keys_keep_out_nobody_who_is_known() -> None:
+    accounts = Counted()
+
+    async def ask() -> None:
+        authenticate = CachedAuthenticator(accounts, accounts, threads=1)
+        assert await authenticate(headers_of(ALICES_KEY)) == PEOPLE[ALICES_KEY]
+        accounts.seconds += 31
+        accounts.may_go_on.clear()
+        flood = [
+            asyncio.create_task(authenticate(headers_of(f"elkv_{number}"))) for number in range(64)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable) as refused:
+            await authenticate(headers_of("elkv_one_more"))
+        assert refused.value.code == "sign_in_busy"
+        alices = asyncio.create_task(authenticate(headers_of(ALICES_KEY)))
+        await asyncio.sleep(0)
+        accounts.may_go_on.set()
+        assert await alices == PEOPLE[ALICES_KEY]
+        await asyncio.gather(*flood, return_exceptions=True)
+        authenticate.close()
+
+    asyncio.run(ask())
+
+
 def test_trouble_with_the_accounts_is_not_remembered() -> None:
     accounts = Counted()
     accounts.is_down = True
