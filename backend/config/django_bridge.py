@@ -58,7 +58,7 @@ class BridgeLimits:
 
     body_bytes: int
     threads: int
-    requests: int = 256
+    requests: int = 384
     held_bytes: int = _HELD_BYTES
     body_seconds: float = _BODY_SECONDS
 

@@ -18,7 +18,8 @@ class Gate:
     """Lets `running` callers in at once; one more waits, at most `wait_seconds`.
 
     At most `waiting` callers wait, so that a flood of searches is answered instead of hoarded, and
-    one organisation takes at most three quarters of all places, so that its flood is not everybody's.
+    one organisation takes at most three quarters of all places, so that its flood is not everybody's,
+    and never the last one inside, so that its long searches keep nobody out.
     """
 
     def __init__(self, *, running: int, waiting: int, wait_seconds: float) -> None:
@@ -26,9 +27,11 @@ class Gate:
         self._places = running + waiting
         self._places_each = max(1, self._places * 3 // 4)
         self._wait_seconds = wait_seconds
-        self._inside = threading.BoundedSemaphore(running)
+        self._running_each = max(1, running - 1)
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._taken: Counter[OrgId] = Counter()
+        self._inside: Counter[OrgId] = Counter()
 
     @contextmanager
     def entered(self, org_id: OrgId) -> Iterator[None]:
@@ -36,12 +39,11 @@ class Gate:
         organisation has its share already `OverLimit` with the same code."""
         self._take_place(org_id)
         try:
-            if not self._inside.acquire(timeout=self._wait_seconds):
-                raise self._all_taken()
+            self._go_in(org_id)
             try:
                 yield
             finally:
-                self._inside.release()
+                self._go_out(org_id)
         finally:
             self._leave_place(org_id)
 
@@ -58,6 +60,24 @@ class Gate:
                     retry_after_seconds=RETRY_AFTER_SECONDS,
                 )
             self._taken[org_id] += 1
+
+    def _go_in(self, org_id: OrgId) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._has_turn(org_id), self._wait_seconds):
+                raise self._all_taken()
+            self._inside[org_id] += 1
+
+    def _has_turn(self, org_id: OrgId) -> bool:
+        is_free = self._inside.total() < self._running
+        return is_free and self._inside[org_id] < self._running_each
+
+    def _go_out(self, org_id: OrgId) -> None:
+        with self._changed:
+            self._inside[org_id] -= 1
+            if not self._inside[org_id]:
+                del self._inside[org_id]
+            # Not everybody who waits may go in when anybody leaves.
+            self._changed.notify_all()
 
     def _leave_place(self, org_id: OrgId) -> None:
         with self._lock:

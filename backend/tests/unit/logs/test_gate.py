@@ -54,6 +54,28 @@ def test_a_flood_is_refused_without_waiting() -> None:
         pytest.fail("two are inside")
 
 
+def test_long_searches_of_one_organisation_keep_nobody_else_out() -> None:
+    gate = Gate(running=4, waiting=12, wait_seconds=3_600)
+    done = threading.Event()
+    waits = threading.Event()
+
+    def search() -> None:
+        waits.set()
+        with gate.entered(ACME):
+            done.set()
+
+    with ExitStack() as inside:
+        for _ in range(3):
+            inside.enter_context(gate.entered(ACME))
+        fourth = threading.Thread(target=search)
+        fourth.start()
+        assert waits.wait(timeout=30)
+        with gate.entered(GLOBEX):
+            assert not done.is_set()
+    fourth.join(timeout=30)
+    assert done.is_set()
+
+
 def test_one_organisation_takes_three_quarters_of_the_places() -> None:
     gate = Gate(running=4, waiting=0, wait_seconds=3_600)
     with ExitStack() as inside:
