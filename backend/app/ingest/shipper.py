@@ -148,6 +148,9 @@ class Shipper:
 
     def _ship(self, stop: Stop) -> None:
         """Ships until asked to stop, from the last trimmed entry on."""
+        # Whatever is not committed is read again; what was set aside meanwhile is not waited for.
+        self._waiting = _Waiting()
+        self._writer.let_go()
         state = self._journal.state()
         after = state.shipped_number
         # What a commit held back before has been let go of with whatever failed since.
@@ -206,7 +209,7 @@ class Shipper:
             if step is not None:
                 if step is not Step.PUT_BACK:
                     self._backoff.reset()
-                self._begin_again()
+                self._suspects.spare()
                 return False
             after = entry.number
             prepared = self._read(partial(self._preparing, entry))
@@ -227,12 +230,6 @@ class Shipper:
         found = self._journal.read(after, max_bytes=1)
         return found[0] if found and found[0].number <= last else None
 
-    def _begin_again(self) -> None:
-        """Lets go of everything that was appended: it is read again behind the last trim."""
-        self._suspects.spare()
-        self._waiting = _Waiting()
-        self._writer.let_go()
-
     def _suspect(self, error: Exception, stop: Stop) -> bool:
         """Begins again after a failure that nobody foresaw, with an eye on what was worked on;
         `False` when that was nothing."""
@@ -240,7 +237,6 @@ class Shipper:
         suspicion = self._suspects.failed(why)
         if suspicion is None and not isinstance(error, ElkError):
             return False
-        self._begin_again()
         if suspicion is None:
             self._failed(error, "ship", stop)
             return True

@@ -3,10 +3,11 @@ same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
@@ -15,7 +16,10 @@ from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.shipper import Pace, Parts
 from app.journal.journal import TRIM_AT_ONCE, Journal
 from app.journal.status import read_status
+from app.logstore.embedded.reader import EmbeddedReader
+from app.logstore.embedded.writer import EmbeddedWriter
 from app.logstore.memory.store import MemoryStore
+from app.logstore.types import AppendReport, Position, Rejected, RoutedRecord
 from tests.shipping import is_shipped, shipping, until
 from tests.unit.ingest.shipping.entries import (
     ACME,
@@ -85,6 +89,41 @@ def test_what_nobody_can_store_waits_for_its_place_beside_the_journal(
     assert "no room beside" in last_error_of(flaky)
     assert sorted(messages(store)) == ["fine", "good"]
     assert (flaky.state().entries, flaky.damaged_numbers()) == (0, [2])
+
+
+class FalteringStore(EmbeddedWriter):
+    """Can never take records of any stream with `odd` in their message; its first commit fails."""
+
+    has_failed = False
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        good = [record for record in records if "odd" not in record.message]
+        report = super().append(good, position=position)
+        rejected = (Rejected(n, "odd", "") for n, one in enumerate(records) if one not in good)
+        return AppendReport(report.stored, report.repeated, tuple(rejected))
+
+    @override
+    def commit(self) -> None:
+        if not self.has_failed:
+            self.has_failed = True
+            self._let_go(Unavailable("down"))
+            raise Unavailable("down")
+        super().commit()
+
+
+def test_an_entry_that_was_set_aside_before_a_commit_that_failed_stops_nobody(
+    journal: Journal, tmp_path: Path
+) -> None:
+    writer = FalteringStore(tmp_path / "logs")
+    journal.append([batch(b'{"message":"odd"}'), batch(b'{"message":"fine"}')])
+    with shipping(Parts(journal, writer, DefaultStreams()), QUICK):
+        until(lambda: is_shipped(journal))
+    writer.close()
+    reader = EmbeddedReader(tmp_path / "logs")
+    assert messages(reader) == ["fine"]
+    reader.close()
+    assert journal.damaged_numbers() == [1]
 
 
 def test_a_trim_that_was_cut_short_is_finished_by_the_next_shipper(tmp_path: Path) -> None:
