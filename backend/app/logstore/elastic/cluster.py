@@ -44,6 +44,7 @@ _WITH_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open,closed"}
 _WITHOUT_CLOSED = {"allow_no_indices": True, "expand_wildcards": "open"}
 
 _MAX_CLIENTS = 64
+_TRIES_EACH = 6
 
 Body = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -271,8 +272,9 @@ def _client(hosts: Hosts) -> Elasticsearch:
     return Elasticsearch(
         list(hosts.urls),
         serializers={_READY: _Ready(), OrjsonSerializer.mimetype: _Answers()},
-        # Another node is tried when one cannot be reached; a time-out is never tried again.
-        max_retries=len(hosts.urls) - 1,
+        # Another node is tried when one cannot be reached; a time-out is never tried again. Those that
+        # are away come up once for each thread that noticed: they must not use up all tries.
+        max_retries=_TRIES_EACH * (len(hosts.urls) - 1),
         retry_on_timeout=False,
         retry_on_status=(),
         connections_per_node=16,

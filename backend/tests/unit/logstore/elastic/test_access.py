@@ -6,11 +6,13 @@ import logging
 import os
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import Broken, Unavailable
+from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.hosts import hosts_of
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import ElasticWriter
@@ -91,7 +93,7 @@ def test_a_server_that_somebody_else_vouches_for_is_refused_and_says_so(
             writer.append([a_record()], position=Position("j", 1))
         writer.close()
         reader = ElasticReader(f"{text}#{_prefix(location)}")
-        health = reader.health()
+        health = answered_health(reader)
         assert (health.status, health.detail) == (
             "down",
             "the log store's certificate is not trusted",
@@ -123,6 +125,25 @@ def test_one_of_several_hosts_may_be_dead(location: Path) -> None:
         assert reader.search(ALICE, SearchPlan(Everything(), ALWAYS)).total == 1
     assert answered_health(reader).status == "up"
     reader.close()
+
+
+@pytest.mark.elastic
+def test_hosts_that_several_threads_found_dead_hide_no_other(location: Path) -> None:
+    alive = HOSTS.removesuffix("/")
+    cluster = Cluster(f"http://127.0.0.1:1,{alive},http://127.0.0.1:2#{_prefix(location)}")
+    pool = cluster._client.transport.node_pool
+    dead = [node for node in pool.all() if node.port in (1, 2)]
+
+    def ask(number: int) -> str:
+        # It is so long ago that they may be tried again.
+        for place, node in enumerate(dead):
+            pool.mark_dead(node, _now=float(2 * number + place))
+        status: str = cluster.call("GET", "/_cluster/health")["status"]
+        return status
+
+    with ThreadPoolExecutor(2) as threads:
+        assert all(threads.map(ask, range(200)))
+    cluster.close()
 
 
 @pytest.mark.parametrize(
