@@ -4,16 +4,27 @@ they are answered."""
 from __future__ import annotations
 
 import asyncio
+import resource
+import sys
 from typing import Any, cast
 
+import structlog
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.core.addresses import network_of
+from app.core.limits.shares import Shares
+
+log = structlog.get_logger(__name__)
 
 # For the head of a request, from its first byte on; of the first one from the connection on.
 HEAD_SECONDS = 30.0
 HEAD_BYTES = 64 * 1024
 # Of an answer that is not taken, which fills the buffers, something has to be taken in so long.
 TAKE_SECONDS = 60.0
+
+# Who is refused is said at most so often.
+QUIET_SECONDS = 60.0
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -23,9 +34,47 @@ _TOO_LARGE = (
 )
 
 
+class Doorway:
+    """How many connections are open, and whose. Of the files that a process may open three quarters
+    are for connections: without the rest it could neither log nor answer."""
+
+    def __init__(self, most: int) -> None:
+        self._shares = Shares(most)
+        self._refused = 0
+        self._said_at: float | None = None
+
+    @property
+    def open(self) -> int:
+        return self._shares.held
+
+    def enter(self, holders: tuple[str, ...], now: float) -> bool:
+        """Whether one more may come in."""
+        if self._shares.has_room(1, holders):
+            self._shares.hold(1, holders)
+            return True
+        self._refused += 1
+        if self._said_at is None or now - self._said_at >= QUIET_SECONDS:
+            log.warning("connections_refused", last=holders[0], refused=self._refused)
+            self._said_at, self._refused = now, 0
+        return False
+
+    def leave(self, holders: tuple[str, ...]) -> None:
+        """It is closed."""
+        self._shares.give_back(1, holders)
+
+
+def _most_connections() -> int:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if most == resource.RLIM_INFINITY else most * 3 // 4
+
+
+DOORWAY = Doorway(_most_connections())
+
+
 class BoundedHttp(HttpToolsProtocol):
     """Uvicorn's own waits for ever for a head, takes all of it into memory, and waits for ever for
-    answers to be taken: nobody needs a key for that. Bodies are bounded by whoever reads them."""
+    answers to be taken, of any number of connections: nobody needs a key for that. Bodies are bounded
+    by whoever reads them."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -33,14 +82,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._heads = self._head_bytes = 0
         self._expiry: asyncio.TimerHandle | None = None
         self._taking: asyncio.TimerHandle | None = None
+        self._holders: tuple[str, ...] | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        peer = transport.get_extra_info("peername")
+        holders = (network_of(peer[0]) if isinstance(peer, tuple) else "",)
+        if not DOORWAY.enter(holders, self.loop.time()):
+            transport.abort()
+            return
+        self._holders = holders
         super().connection_made(transport)
         self._expect()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._holders is None:
+            return
+        DOORWAY.leave(self._holders)
         self._expect_nothing()
         self._taken()
         super().connection_lost(exc)

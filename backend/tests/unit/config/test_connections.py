@@ -14,6 +14,7 @@ import uvicorn
 
 from config import connections
 from config.serving import OPTIONS
+from tests.shipping import until
 
 PATIENCE_SECONDS = 60.0
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -127,6 +128,29 @@ def test_a_refused_head_is_answered(
         connection.sendall(b"X-Long: " + b"x" * connections.HEAD_BYTES)
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
         assert is_closed(connection)
+
+
+def test_connections_of_one_address_leave_room_for_those_of_others(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(connections, "DOORWAY", connections.Doorway(4))
+    with connected(address) as first, connected(address) as second:
+        for connection in (first, second):
+            connection.sendall(HEAD + b"\r\n")
+            assert answer_of(connection) == b"0"
+        with connected(address) as third, contextlib.suppress(ConnectionError):
+            third.sendall(HEAD + b"\r\n")
+            assert is_closed(third)
+        with socket.create_connection(
+            address, timeout=PATIENCE_SECONDS, source_address=("127.0.0.2", 0)
+        ) as other:
+            other.sendall(HEAD + b"\r\n")
+            assert answer_of(other) == b"0"
+    until(lambda: connections.DOORWAY.open == 0)
+    with connected(address) as again:
+        again.sendall(HEAD + b"\r\n")
+        assert answer_of(again) == b"0"
 
 
 def test_a_large_body_and_a_late_answer_take_their_time(address: tuple[str, int]) -> None:
