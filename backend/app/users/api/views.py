@@ -52,8 +52,9 @@ class Register(PublicEndpoint):
         request=serializers.RegistrationIn, responses={201: serializers.RegisteredOut}, auth=[]
     )
     def post(self, request: Request) -> Response:
-        check_registration(current_request().address)
         sent = _read(serializers.RegistrationIn, request)
+        # What is not even a registration is told what is wrong with it, however often.
+        check_registration(current_request().address)
         sent.pop("password2")
         profile, organisation = register(Registration(**sent))
         answer = {**asdict(profile), "organisation": organisation}

@@ -138,6 +138,8 @@ def test_registrations_are_limited_for_each_address(
     anonymous: APIClient, settings: Settings
 ) -> None:
     settings.REGISTRATION_RATE = "2/hour"
+    for _ in range(3):
+        assert anonymous.post(REGISTER, registration(email="no address")).status_code == 400
     for number in range(2):
         changes = {"username": f"user{number}", "email": f"user{number}@example.com"}
         assert anonymous.post(REGISTER, registration(**changes)).status_code == 201
