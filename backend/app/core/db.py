@@ -150,7 +150,7 @@ def ask_database(work: Callable[[], T]) -> T:
     try:
         return work()
     except DatabaseError as error:
-        raise Unavailable("the database does not answer", code="database_down") from error
+        raise Unavailable("the database does not answer", code="database_unavailable") from error
     finally:
         _close_stale_connections()
 
