@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -37,7 +38,14 @@ class Authenticator(Protocol):
     async def __call__(self, headers: Headers) -> Scope: ...
 
 
-LookUp = Callable[[Shown], Scope]
+class Admitted(NamedTuple):
+    """Whose request it is, and until when the credential is good; `None`: until it is revoked."""
+
+    scope: Scope
+    expires_at: datetime | None = None
+
+
+LookUp = Callable[[Shown], Admitted]
 
 
 def read_shown(headers: Headers) -> Shown:
@@ -55,7 +63,7 @@ def read_shown(headers: Headers) -> Shown:
 
 class _Remembered(NamedTuple):
     until: float
-    outcome: Scope | Refused
+    outcome: Admitted | Refused
     # Since then it could not be asked again; `None`: it was answered when it was asked last.
     doubtful_since: float | None = None
 
@@ -72,8 +80,9 @@ class Lifetimes(NamedTuple):
 class CachedAuthenticator:
     """Asks `look_up` in a thread, at most once at a time for one credential.
 
-    Answers are remembered by a keyed hash, at most `size` of them. While nobody answers `look_up` a
-    good one goes on to hold: without the database no key is revoked either. For one event loop.
+    Answers are remembered by a keyed hash, at most `size` of them, and no good one for longer than
+    its credential lasts. While nobody answers `look_up` a good one goes on to hold: without the
+    database no key is revoked either. For one event loop.
     """
 
     def __init__(
@@ -92,13 +101,16 @@ class CachedAuthenticator:
         self._max_running = 64 * threads
         self._salt = secrets.token_bytes(16)
         self._known: OrderedDict[bytes, _Remembered] = OrderedDict()
-        self._running: dict[bytes, asyncio.Future[Scope | Refused]] = {}
+        self._running: dict[bytes, asyncio.Future[Admitted | Refused]] = {}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="ingest-auth")
 
     async def __call__(self, headers: Headers) -> Scope:
         shown = read_shown(headers)
         name = self._name_of(shown)
         known = self._known.get(name)
+        if known is not None and self._has_expired(known.outcome):
+            del self._known[name]
+            known = None
         if known is not None and known.until > self._clock.monotonic():
             self._known.move_to_end(name)
             outcome = known.outcome
@@ -107,11 +119,16 @@ class CachedAuthenticator:
         if isinstance(outcome, Refused):
             # A new one each time: a raised error carries its traceback along.
             raise type(outcome)(outcome.detail, code=outcome.code)
-        return outcome
+        return outcome.scope
 
     def close(self) -> None:
         """Ends the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _has_expired(self, outcome: Admitted | Refused) -> bool:
+        if isinstance(outcome, Refused) or outcome.expires_at is None:
+            return False
+        return outcome.expires_at.timestamp() * 1e9 <= self._clock.now_ns()
 
     def _name_of(self, shown: Shown) -> bytes:
         match shown.credential:
@@ -124,8 +141,8 @@ class CachedAuthenticator:
 
     async def _ask_again(
         self, name: bytes, shown: Shown, known: _Remembered | None
-    ) -> Scope | Refused:
-        if known is None or not isinstance(known.outcome, Scope):
+    ) -> Admitted | Refused:
+        if known is None or not isinstance(known.outcome, Admitted):
             return await self._ask_once(name, shown)
         if known.doubtful_since is None:
             try:
@@ -142,15 +159,15 @@ class CachedAuthenticator:
             self._start(name, shown)
         return known.outcome
 
-    async def _ask_once(self, name: bytes, shown: Shown) -> Scope | Refused:
+    async def _ask_once(self, name: bytes, shown: Shown) -> Admitted | Refused:
         return await asyncio.shield(self._start(name, shown))
 
-    def _start(self, name: bytes, shown: Shown) -> asyncio.Future[Scope | Refused]:
+    def _start(self, name: bytes, shown: Shown) -> asyncio.Future[Admitted | Refused]:
         running = self._running.get(name)
         if running is None:
             # Strangers who try many keys must not keep out whoever was let in before.
             known = self._known.get(name)
-            is_known = known is not None and isinstance(known.outcome, Scope)
+            is_known = known is not None and isinstance(known.outcome, Admitted)
             if len(self._running) >= self._max_running and not is_known:
                 raise Unavailable(
                     "too many senders at once", code="sign_in_busy", retry_after_seconds=1
@@ -161,13 +178,13 @@ class CachedAuthenticator:
             running.add_done_callback(lambda done: self._remember(name, done))
         return running
 
-    def _ask(self, shown: Shown) -> Scope | Refused:
+    def _ask(self, shown: Shown) -> Admitted | Refused:
         try:
             return self._look_up(shown)
         except Refused as refused:
             return refused.with_traceback(None)
 
-    def _remember(self, name: bytes, done: asyncio.Future[Scope | Refused]) -> None:
+    def _remember(self, name: bytes, done: asyncio.Future[Admitted | Refused]) -> None:
         self._running.pop(name, None)
         if done.cancelled():
             return
@@ -175,7 +192,7 @@ class CachedAuthenticator:
         error = done.exception()
         if isinstance(error, Unavailable):
             known = self._known.get(name)
-            if known is not None and isinstance(known.outcome, Scope):
+            if known is not None and isinstance(known.outcome, Admitted):
                 log.warning("sender_not_looked_up", error=error.detail)
                 since = now if known.doubtful_since is None else known.doubtful_since
                 until = now + self._lifetimes.refused_seconds

@@ -37,6 +37,7 @@ class Claims:
     user_id: UUID
     session: UUID
     jti: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ def _read(kind: str | None, token: str) -> Claims:
         raise Unauthenticated("the token is not valid")
     try:
         payload = _backend().decode(token)  # type: ignore[arg-type]
-        claims = Claims(UUID(payload["sub"]), UUID(payload["sid"]), payload["jti"])
+        expires_at = datetime.fromtimestamp(payload["exp"], UTC)
+        claims = Claims(UUID(payload["sub"]), UUID(payload["sid"]), payload["jti"], expires_at)
     except TokenBackendExpiredToken:
         raise Unauthenticated("the token has expired", code="token_expired") from None
     except (TokenBackendError, KeyError, TypeError, ValueError):

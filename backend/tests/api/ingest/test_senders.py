@@ -16,17 +16,30 @@ from app.ingest.declared import DeclaredLimits
 from app.ingest.stored_names import StoredNames
 from app.users.credentials import KeyShown, TokenShown
 from app.users.models import ApiKey
+from app.users.tokens import ACCESS_LIFETIME
 from tests.conftest import Person, key_of
 from tests.unit.ingest.edge.server import served
 
 
 def test_a_key_stands_for_its_organisation_and_its_use_is_noted(alice: Person) -> None:
-    scope = look_up_sender(Shown(KeyShown(key_of(alice, "ingest"))))
+    scope, expires_at = look_up_sender(Shown(KeyShown(key_of(alice, "ingest"))))
 
     assert scope.org_id == alice.org_id
     assert scope.actor.kind is ActorKind.API_KEY
     assert scope.permissions == {Permission.INGEST}
     assert ApiKey.objects.for_scope(alice.scope).get().last_used_at is not None
+    assert expires_at is None
+
+
+def test_it_is_said_until_when_a_key_and_a_token_are_good(alice: Person) -> None:
+    key = key_of(alice, "ingest")
+    soon = utc_now() + timedelta(seconds=90)
+    ApiKey.objects.for_scope(alice.scope).update(expires_at=soon)
+
+    assert look_up_sender(Shown(KeyShown(key))).expires_at == soon
+    of_token = look_up_sender(Shown(TokenShown(alice.tokens.access))).expires_at
+    assert of_token is not None
+    assert utc_now() < of_token <= utc_now() + ACCESS_LIFETIME
 
 
 def test_a_key_that_nobody_has_is_refused(alice: Person) -> None:
@@ -48,15 +61,15 @@ def test_a_person_sends_into_their_own_organisation_or_the_named_one(
 ) -> None:
     token = TokenShown(alice.tokens.access)
 
-    assert look_up_sender(Shown(token)).org_id == alice.org_id
-    assert look_up_sender(Shown(token, alice.slug)).org_id == alice.org_id
-    assert look_up_sender(Shown(token, str(alice.org_id))).org_id == alice.org_id
+    assert look_up_sender(Shown(token)).scope.org_id == alice.org_id
+    assert look_up_sender(Shown(token, alice.slug)).scope.org_id == alice.org_id
+    assert look_up_sender(Shown(token, str(alice.org_id))).scope.org_id == alice.org_id
     with pytest.raises(NotFound):
         look_up_sender(Shown(token, charlie.slug))
 
 
 def test_a_viewer_may_not_send(bob: Person, alice: Person) -> None:
-    scope = look_up_sender(Shown(TokenShown(bob.tokens.access), alice.slug))
+    scope = look_up_sender(Shown(TokenShown(bob.tokens.access), alice.slug)).scope
 
     with pytest.raises(Forbidden):
         scope.require(Permission.INGEST)

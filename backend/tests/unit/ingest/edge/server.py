@@ -21,7 +21,7 @@ from app.core.errors import Unauthenticated
 from app.core.ids import OrgId
 from app.core.scope import Actor, ActorKind, Permission, Scope
 from app.ingest.admission import Limits
-from app.ingest.auth import CachedAuthenticator, LookUp, Shown
+from app.ingest.auth import Admitted, CachedAuthenticator, LookUp, Shown
 from app.ingest.cluster import Cluster
 from app.ingest.declared import DeclaredNames
 from app.ingest.edge import Settings, Stores, build
@@ -56,11 +56,11 @@ PEOPLE = {
 }
 
 
-def look_up(shown: Shown) -> Scope:
+def look_up(shown: Shown) -> Admitted:
     """The accounts of the named cast, in a dictionary."""
     match shown.credential:
         case KeyShown(key) if key in PEOPLE:
-            return PEOPLE[key]
+            return Admitted(PEOPLE[key])
         case KeyShown() | TokenShown():
             raise Unauthenticated("the API key is not valid", code="key_invalid")
 

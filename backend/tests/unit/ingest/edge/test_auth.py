@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
 from app.core.errors import Forbidden, Unauthenticated, Unavailable
-from app.core.scope import Scope
-from app.ingest.auth import CachedAuthenticator, Lifetimes, Shown
+from app.ingest.auth import Admitted, CachedAuthenticator, Lifetimes, Shown
 from app.users.credentials import KeyShown
 from tests.unit.ingest.edge.server import (
     ALICES_KEY,
@@ -104,7 +104,7 @@ class Counted:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
-    def __call__(self, shown: Shown) -> Scope:
+    def __call__(self, shown: Shown) -> Admitted:
         assert isinstance(shown.credential, KeyShown)
         self.asked.append(shown.credential.key)
         self.may_go_on.wait(120)
@@ -267,9 +267,9 @@ def test_a_known_sender_goes_on_while_the_accounts_are_away_and_waits_for_nobody
 
 def test_a_key_that_was_revoked_is_refused_as_soon_as_the_accounts_are_back() -> None:
     accounts = Counted()
-    answers = [PEOPLE[ALICES_KEY]]
+    answers = [Admitted(PEOPLE[ALICES_KEY])]
 
-    def look_up_once(shown: Shown) -> Scope:
+    def look_up_once(shown: Shown) -> Admitted:
         accounts(shown)
         if not answers:
             raise Unauthenticated("the API key is not valid", code="key_invalid")
@@ -287,6 +287,32 @@ def test_a_key_that_was_revoked_is_refused_as_soon_as_the_accounts_are_back() ->
         await nobody_is_asked(authenticate)
         with pytest.raises(Unauthenticated):
             await authenticate(headers_of(ALICES_KEY))
+        authenticate.close()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_nobody_is_remembered_for_longer_than_their_credential_lasts(*, is_down: bool) -> None:
+    accounts = Counted()
+    expires_at = datetime.fromtimestamp(accounts.seconds + 10, UTC)
+
+    def look_up_until(shown: Shown) -> Admitted:
+        scope = accounts(shown).scope
+        if accounts.now_ns() >= expires_at.timestamp() * 1e9:
+            raise Unauthenticated("the API key has expired", code="key_expired")
+        return Admitted(scope, expires_at)
+
+    async def ask() -> None:
+        authenticate = CachedAuthenticator(look_up_until, accounts)
+        await authenticate(headers_of(ALICES_KEY))
+        accounts.is_down = is_down
+        accounts.seconds += 9.9
+        await authenticate(headers_of(ALICES_KEY))
+        accounts.seconds += 0.2
+        for _ in range(2):
+            with pytest.raises(Unavailable if is_down else Unauthenticated):
+                await authenticate(headers_of(ALICES_KEY))
         authenticate.close()
 
     asyncio.run(ask())
@@ -330,7 +356,7 @@ def test_too_many_new_senders_at_once_have_to_come_back() -> None:
 
 
 def test_a_forbidden_organisation_stays_forbidden() -> None:
-    def refuse(shown: Shown) -> Scope:
+    def refuse(shown: Shown) -> Admitted:
         raise Forbidden(f"not {shown.organisation}", code="no_organisation")
 
     async def ask() -> None:
