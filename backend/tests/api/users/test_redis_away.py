@@ -18,6 +18,12 @@ ADMIN = "/admin/login/"
 PROFILE = "/api/v1/users/profile/"
 RIGHT = {"username": "alice", "password": PASSWORD}
 WRONG = {"username": "alice", "password": "no"}
+DORA = {
+    "username": "dora",
+    "email": "dora@example.com",
+    "password": PASSWORD,
+    "password2": PASSWORD,
+}
 
 
 @pytest.mark.parametrize("trouble", ["killed", "hanging"])
@@ -37,7 +43,7 @@ def test_signing_in_waits_for_redis_and_everything_else_goes_on(
         assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")
         assert answer["Content-Type"] == "application/problem+json"
         assert 0 < int(answer["Retry-After"]) <= 5
-    assert anonymous.post(REGISTER, {}).status_code == 503
+    assert anonymous.post(REGISTER, DORA).status_code == 503
     assert anonymous.post(ADMIN, RIGHT, format="multipart").status_code == 503
     # One of them waits for it: to connect, and to be answered.
     assert time.monotonic() - began < 2 * HASTY_SECONDS + 10
