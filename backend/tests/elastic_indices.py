@@ -12,7 +12,7 @@ from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.interface import LogReader, LogWriter
 from app.logstore.types import StoreHealth
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 _TOO_LATE = "the log store did not answer in time"
 
 

@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from tests.ports import free_port
 
-_START_SECONDS = 180
+_START_SECONDS = 300
 _UNAUTHORISED = 401
 # Elasticsearch refuses to run as root; `infra/dev/services` makes this user for the same reason.
 _OTHER_USER = "elkvision-es"
@@ -145,7 +145,7 @@ class ElasticsearchServer:
         until = time.monotonic() + _START_SECONDS
         while True:
             try:
-                with urllib.request.urlopen(asked, timeout=5):  # noqa: S310 — our own address
+                with urllib.request.urlopen(asked, timeout=30):  # noqa: S310 — our own address
                     return
             except HTTPError as error:
                 if error.code == _UNAUTHORISED:  # it is up, and asks who we are

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from tests.ports import free_port
 
 ADMIN = ("root", "r@:/%")
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 def find_mongod() -> str:
@@ -87,7 +87,7 @@ class MongoServer:
             "127.0.0.1",
             self.port,
             directConnection=True,
-            serverSelectionTimeoutMS=500,
+            serverSelectionTimeoutMS=5_000,
             **self._tls,
             **options,
         )

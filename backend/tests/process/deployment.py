@@ -24,7 +24,7 @@ from tests.process.senders import marks
 from tests.process.service import Tenant, join, report
 from tests.redis_server import RedisServer
 
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 300.0
 
 
 class Services:
@@ -102,7 +102,7 @@ class Deployment:
 
     def health(self, web: WebProgram) -> dict[str, Any]:
         """What a web process says of all parts."""
-        body: dict[str, Any] = httpx.get(f"{web.url}/health/", timeout=20).json()
+        body: dict[str, Any] = httpx.get(f"{web.url}/health/", timeout=60).json()
         return body
 
     def wait_until_healthy(
@@ -137,9 +137,7 @@ class Deployment:
 
     def wait_until_found(self) -> None:
         """Everything that was taken before can be found."""
-        wait_until(
-            lambda: bool(self.tenant.send([b'{"message":"last"}'])["indexed"]), SETTLE_SECONDS
-        )
+        self.tenant.wait_until_indexed(SETTLE_SECONDS)
 
     def _program(self, *arguments: str) -> Program:
         return Program(("manage.py", *arguments), self.environment)

@@ -14,8 +14,9 @@ from typing_extensions import override
 
 from tests.ports import free_port
 from tests.process.running import BACKEND, Running
+from tests.process.standstill import Standstill
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 # What orchestrators give a process before they kill it.
 STOP_SECONDS = 30.0
 GUNICORN = ("-m", "gunicorn", "-c", "python:config.gunicorn_config")
@@ -45,16 +46,18 @@ class Program(Running):
         return super().hear(words, seconds)
 
     @override
-    def wait(self, seconds: float = STOP_SECONDS) -> int:
+    def wait(self, seconds: float = START_SECONDS) -> int:
         return super().wait(seconds)
 
     def stop(self) -> float:
         """Ends it in good order; how many seconds that took."""
-        before = time.monotonic()
-        self.ask_to_stop()
-        status = self.wait(STOP_SECONDS + 5)
+        with Standstill() as standstill:
+            before = time.monotonic()
+            self.ask_to_stop()
+            status = self.wait()
+            took = time.monotonic() - before
         assert status == 0, f"status {status}:\n{self.told}"
-        return time.monotonic() - before
+        return took - standstill.seconds
 
 
 class WebProgram(Program):
@@ -73,7 +76,7 @@ class WebProgram(Program):
 def answers(url: str, path: str = "/health/live/") -> bool:
     """Whether a path answers 200."""
     try:
-        return httpx.get(f"{url}{path}", timeout=5).status_code == 200
+        return httpx.get(f"{url}{path}", timeout=20).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -89,7 +92,7 @@ def wait_until(
     return time.monotonic() - before
 
 
-def manage(environment: Mapping[str, str], *arguments: str, seconds: float = 120.0) -> str:
+def manage(environment: Mapping[str, str], *arguments: str, seconds: float = 300.0) -> str:
     """What a management command printed; it must succeed."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],

@@ -16,7 +16,8 @@ from tests.process.service import Tenant, report
 
 BATCH = 40
 PAUSE_SECONDS = 0.02
-SECONDS = 10.0
+SECONDS = 30.0
+PATIENCE_SECONDS = 180.0
 
 
 @dataclass(slots=True)
@@ -147,7 +148,15 @@ class Senders:
         """Raises what one of them met and cannot be."""
         assert [sender.trouble for sender in self._all if sender.trouble] == []
 
-    def end(self, seconds: float) -> None:
+    def wait_for(self, more_than: int) -> None:
+        """Until each has more records acknowledged than that: they may get little of the machine."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not all(len(sender.ledger.acknowledged) > more_than for sender in self._all):
+            self.go_on()
+            assert time.monotonic() < deadline, "too little is taken in"
+            time.sleep(0.05)
+
+    def end(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Once each has sent again what it kept for the end."""
         self._stop.set()
         for sender in self._all:

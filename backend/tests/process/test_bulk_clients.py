@@ -148,11 +148,11 @@ def rsyslog(edge: Served, directory: Path, lines: list[str], *, search_type: str
             yield
         finally:
             running.terminate()
-            running.wait(timeout=10)
+            running.wait(timeout=60)
 
 
 def wait_until(is_done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while not is_done() and time.monotonic() < deadline:
         time.sleep(0.05)
 

