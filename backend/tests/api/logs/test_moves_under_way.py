@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.elastic, pytest.mark.django_db(transaction=True)]
 LAST_WEEK_NS = NOON_NS - 7 * NS_PER_DAY
 # Everybody's knowledge is a little old, and whoever moves waits longer than that.
 WRITERS_FRESH, WRITERS_HELD, READERS_FRESH = 0.4, 0.8, 0.2
-PATIENCE = Patience(writers_seconds=2.5, readers_seconds=1.5)
+PATIENCE = Patience(writers_seconds=4.0, readers_seconds=2.5)
+END_SECONDS = 300.0
 
 
 @pytest.fixture
@@ -176,7 +177,8 @@ def running(*threads: Backlog | Watcher) -> Iterator[None]:
     finally:
         for thread in threads:
             thread.is_over.set()
-            thread.join(30)
+            thread.join(END_SECONDS)
+            assert not thread.is_alive()
 
 
 def test_nothing_is_lost_or_doubled_at_any_time(location: Path, alice: Person) -> None:

@@ -39,16 +39,18 @@ from tests.mongodb_server import ADMIN, MongoServer, replica_set
 
 pytestmark = pytest.mark.django_db
 connection: Any = connections["default"]
+# For servers that are not there, and for those that are.
 SECONDS = 0.5
+PATIENCE_SECONDS = 60.0
 CLIENTS: dict[int, dict[str, Any]] = {}
 
 
-def wrapper_of(port: int, **changes: Any) -> DatabaseWrapper:
+def wrapper_of(port: int, *, seconds: float = PATIENCE_SECONDS, **changes: Any) -> DatabaseWrapper:
     """A connection like the one of the settings, to another server."""
     entry = connection.settings_dict
     options = {
         **entry["OPTIONS"],
-        **dict.fromkeys(("serverSelectionTimeoutMS", "connectTimeoutMS"), int(SECONDS * 1_000)),
+        **dict.fromkeys(("serverSelectionTimeoutMS", "connectTimeoutMS"), int(seconds * 1_000)),
         **changes.pop("OPTIONS", {}),
     }
     options.pop("event_listeners", None)
@@ -109,7 +111,7 @@ def test_a_server_that_is_no_replica_set_is_refused(alone: MongoServer) -> None:
 
 
 def test_a_server_that_is_away_is_an_operational_error_within_its_time() -> None:
-    wrapper = wrapper_of(1)
+    wrapper = wrapper_of(1, seconds=SECONDS)
     began = time.monotonic()
     with pytest.raises(OperationalError, match="refused"):
         wrapper.ensure_connection()
@@ -117,12 +119,12 @@ def test_a_server_that_is_away_is_an_operational_error_within_its_time() -> None
         wrapper.introspection.table_names()
     with pytest.raises(OperationalError):
         wrapper.ping(0.2)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_a_killed_server_is_found_again_when_it_is_back(own: MongoServer) -> None:
     wrapper = wrapper_of(own.port, OPTIONS={"serverSelectionTimeoutMS": 2_000})
-    wrapper.ping(5)
+    wrapper.ping(PATIENCE_SECONDS)
     own.kill()
     with pytest.raises(OperationalError):
         wrapper.ping(0.5)
@@ -130,7 +132,7 @@ def test_a_killed_server_is_found_again_when_it_is_back(own: MongoServer) -> Non
         wrapper.introspection.table_names()
     own.start()
     own.wait_for_primary()
-    wrapper.ping(5)
+    wrapper.ping(PATIENCE_SECONDS)
     assert wrapper.introspection.table_names() == []
 
 
@@ -322,7 +324,7 @@ def test_the_users_may_do_what_they_need_and_no_more(
             ask()
     # The server's whole answer is nobody's business, and nothing that an operator reads.
     with pytest.raises(OperationalError, match=r"^Authentication failed\.$"):
-        wrong.ping(5)
+        wrong.ping(PATIENCE_SECONDS)
 
 
 def test_who_may_create_users_has_to_be_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,17 +58,18 @@ def test_of_many_who_ask_at_once_one_gets_it(database: Any) -> None:
 
 
 def test_a_holder_that_is_gone_loses_it_and_one_that_works_does_not(database: Any) -> None:
-    working = Lease(database, "a", seconds=0.6)
+    working = Lease(database, "a", seconds=4.0)
     assert working.take()
     database[COLLECTION].insert_one({"_id": "b", "holder": "dead"})
-    database[COLLECTION].update_one({"_id": "b"}, [{"$set": {"until": {"$add": ["$$NOW", 300]}}}])
+    database[COLLECTION].update_one({"_id": "b"}, [{"$set": {"until": {"$add": ["$$NOW", 3_000]}}}])
     waiting = Lease(database, "b")
     assert not waiting.take()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not waiting.take():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(1.2)
+    # Longer than it was held for at first.
+    time.sleep(2.0)
     assert not Lease(database, "a").take()
     working.give_back()
     waiting.give_back()

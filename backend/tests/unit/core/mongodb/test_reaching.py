@@ -19,8 +19,10 @@ from tests.certificates import Authority
 from tests.mongodb_server import MongoServer, replica_set
 
 BACKEND = Path(__file__).resolve().parents[4]
-# What starting Python takes beside it, at most.
-START_SECONDS = 20.0
+# What starting Python takes beside it, at most, on a machine that others use too.
+START_SECONDS = 60.0
+# Of a wait that succeeds, or fails at once.
+LONG_SECONDS = 300
 
 
 def started(port: int, folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
@@ -48,12 +50,26 @@ def manage(port: int, folder: Path, *arguments: str, **environ: str) -> tuple[in
     """(status, all that was said, seconds)."""
     before = time.monotonic()
     with started(port, folder, *arguments, **environ) as process:
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=600)
     return process.returncode, said, time.monotonic() - before
 
 
 def wait(port: int, folder: Path, seconds: float, **environ: str) -> tuple[int, str, float]:
     return manage(port, folder, "wait_for_database", f"--seconds={seconds}", **environ)
+
+
+def refused(port: int, folder: Path, reason: str, **environ: str) -> str:
+    """What is said when waiting for the database came to nothing for this reason, of which a busy
+    machine may hear nothing within a second."""
+    for seconds in (1, 10, 100):
+        status, said, took = wait(port, folder, seconds, **environ)
+        assert status == 1
+        last = said.splitlines()[-1]
+        assert last.startswith(f"CommandError: the database did not answer within {seconds} s: ")
+        assert took < seconds + MAX_CONNECT_SECONDS + START_SECONDS
+        if reason in last:
+            return said
+    raise AssertionError(said)
 
 
 @pytest.fixture
@@ -85,7 +101,7 @@ def test_tls_with_the_right_authority_carries_the_database(
     server, files = guarded
     status, said, _ = manage(server.port, tmp_path, "migrate", "--verbosity", "0", **files)
     assert status == 0, said
-    status, said, _ = wait(server.port, tmp_path, 5, **files)
+    status, said, _ = wait(server.port, tmp_path, LONG_SECONDS, **files)
     assert (status, said.splitlines()[-1]) == (0, "the database answers")
 
 
@@ -99,13 +115,8 @@ def test_a_server_of_another_authority_is_refused_with_the_reason(
         # A certificate that the server's authority did not sign.
         ({"MONGO_TLS_CERTIFICATE_KEY_FILE": str(other.sign("intruder"))}, "127.0.0.1"),
     ):
-        status, said, seconds = wait(server.port, tmp_path, 1, **{**files, **changed})
-        assert status == 1
-        last = said.splitlines()[-1]
-        assert last.startswith("CommandError: the database did not answer within 1 s: ")
-        assert reason in last
+        said = refused(server.port, tmp_path, reason, **{**files, **changed})
         assert "Traceback" not in said
-        assert seconds < MAX_CONNECT_SECONDS + START_SECONDS
 
 
 def test_a_server_whose_certificate_is_for_another_address_is_refused(
@@ -117,12 +128,9 @@ def test_a_server_whose_certificate_is_for_another_address_is_refused(
         tls={"tls": True, "tlsAllowInvalidCertificates": True},
     ) as server:
         trusted = {"MONGO_TLS_CA_FILE": str(authority.path)}
-        status, said, _ = wait(server.port, tmp_path, 1, **trusted)
-        assert status == 1
-        assert "IP address mismatch" in said.splitlines()[-1]
+        refused(server.port, tmp_path, "IP address mismatch", **trusted)
         # Encrypted or not at all: a server that wants TLS is not asked without.
-        status, said, _ = wait(server.port, tmp_path, 1)
-        assert status == 1
+        assert wait(server.port, tmp_path, 1)[0] == 1
 
 
 @pytest.fixture
@@ -164,7 +172,7 @@ def test_an_address_that_swallows_everything_fails_in_bounded_time(
 
 def test_waiting_ends_when_the_server_comes(tmp_path: Path) -> None:
     server = MongoServer("--replSet", "rs0")
-    asked = ("wait_for_database", "--seconds=60")
+    asked = ("wait_for_database", f"--seconds={LONG_SECONDS}")
     try:
         with started(server.port, tmp_path, *asked) as process:
             assert process.stdout is not None
@@ -172,7 +180,7 @@ def test_waiting_ends_when_the_server_comes(tmp_path: Path) -> None:
             server.start()
             # Until somebody makes it a replica set it is none, but one that will be.
             server.make_replica_set()
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=300)
         assert (process.returncode, said.splitlines()[-1]) == (0, "the database answers")
     finally:
         server.remove()
@@ -182,7 +190,7 @@ def test_a_server_that_is_no_replica_set_ends_the_start_at_once(tmp_path: Path) 
     server = MongoServer()
     server.start()
     try:
-        status, said, seconds = wait(server.port, tmp_path, 60)
+        status, said, seconds = wait(server.port, tmp_path, LONG_SECONDS)
         assert status == 1
         assert said.splitlines() == [
             "CommandError: MongoDB must be a replica set, of one node at least: "

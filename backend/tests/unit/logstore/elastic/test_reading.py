@@ -35,7 +35,7 @@ EVERYTHING = SearchPlan(Everything(), ALWAYS, limit=2)
 # So many patterns over so many terms keep Elasticsearch busy for a minute and more.
 PATTERNS = 500
 TERMS = 8_000
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record, 
 from tests.elastic_indices import answered_health
 
 pytestmark = pytest.mark.elastic
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 HELD = "3d-pool0/2026-11-20"
 COUNT = (Metric(Function.COUNT, "n"),)
 

@@ -19,7 +19,7 @@ from tests.elastic_indices import answered_health
 
 pytestmark = pytest.mark.elastic
 PATIENCE_SECONDS = 0.3
-RECOVERY_SECONDS = 60.0
+RECOVERY_SECONDS = 120.0
 
 
 @pytest.fixture

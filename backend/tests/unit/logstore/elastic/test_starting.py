@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Unavailable
+from app.logstore.elastic import starting
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.mapping import MAPPINGS, SETTINGS
 from app.logstore.elastic.reader import ElasticReader
@@ -29,6 +30,13 @@ EVERYTHING = SearchPlan(Everything(), ALWAYS, limit=10)
 COUNT = AggregatePlan(Everything(), ALWAYS, (), (Metric(Function.COUNT, "n"),))
 
 Question = Callable[[ElasticReader], object]
+
+
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard may take as long to start as it likes, and what is lost stays so."""
+    monkeypatch.setattr(starting, "_LONGEST_SECONDS", 120.0)
+    monkeypatch.setattr(starting, "_LOST_SECONDS", 600.0)
 
 
 def _make(cluster: Cluster, number: int) -> None:
@@ -145,10 +153,10 @@ def test_where_all_is_lost_the_answer_is_what_it_was(
 
 
 def test_many_that_are_lost_at_once_are_not_waited_for(cluster: Cluster) -> None:
-    starting = Starting(cluster)
+    waiting = Starting(cluster)
     began = time.monotonic()
-    assert not starting.wait([f"{cluster.prefix}-3d-own{number}" for number in range(21)], 0, 2.0)
-    assert not Starting(Cluster("http://127.0.0.1:1#nobody")).wait(["one"], 0, 2.0)
-    assert time.monotonic() - began < 5.0
+    assert not waiting.wait([f"{cluster.prefix}-3d-own{number}" for number in range(21)], 0, 120.0)
+    assert not Starting(Cluster("http://127.0.0.1:1#nobody")).wait(["one"], 0, 120.0)
+    assert time.monotonic() - began < 60.0
     # One that went meanwhile is no reason either.
-    assert starting.wait([f"{cluster.prefix}-3d-pool0-2026-01-01"], 0, 2.0)
+    assert waiting.wait([f"{cluster.prefix}-3d-pool0-2026-01-01"], 0, 120.0)

@@ -24,7 +24,7 @@ from tests.elastic_indices import answered_health
 pytestmark = pytest.mark.elastic
 AFTER_NS = NOON_NS + NS_PER_DAY // 2
 BEFORE_NS = AFTER_NS - NS_PER_SECOND
-RECOVERY_SECONDS = 30.0
+RECOVERY_SECONDS = 120.0
 EARLIER = "3d-pool0/2026-11-20"
 
 
