@@ -26,6 +26,8 @@ TAKE_SECONDS = 60.0
 # Who is refused is said at most so often.
 QUIET_SECONDS = 60.0
 
+_ENOUGH_FILES = 65_536
+
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"connection: close\r\n"
@@ -39,6 +41,7 @@ class Doorway:
     are for connections: without the rest it could neither log nor answer."""
 
     def __init__(self, most: int) -> None:
+        self.most = most
         self._shares = Shares(most)
         self._refused = 0
         self._said_at: float | None = None
@@ -64,8 +67,15 @@ class Doorway:
 
 
 def _most_connections() -> int:
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if most == resource.RLIM_INFINITY else most * 3 // 4
+    """Has the system allow as many files as it lets us: the 1,024 that it gives at first are for
+    programs that use select(), which cannot have more."""
+    most, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ENOUGH_FILES if highest == resource.RLIM_INFINITY else min(highest, _ENOUGH_FILES)
+    if most == resource.RLIM_INFINITY:
+        return sys.maxsize
+    if most < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, highest))
+    return max(most, wanted) * 3 // 4
 
 
 DOORWAY = Doorway(_most_connections())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,7 @@ import uvicorn
 
 from config import connections
 from config.serving import OPTIONS
+from tests.process.running import BACKEND
 from tests.shipping import until
 
 PATIENCE_SECONDS = 60.0
@@ -151,6 +154,20 @@ def test_connections_of_one_address_leave_room_for_those_of_others(
     with connected(address) as again:
         again.sendall(HEAD + b"\r\n")
         assert answer_of(again) == b"0"
+
+
+@pytest.mark.parametrize(("allowed", "had"), [((100, 400), 400), ((400, 400), 400)])
+def test_a_process_has_as_many_files_allowed_as_it_may(allowed: tuple[int, int], had: int) -> None:
+    program = (
+        "import resource\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, {allowed})\n"
+        "from config.connections import DOORWAY\n"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], DOORWAY.most)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=BACKEND
+    )
+    assert said.stdout.split() == [str(had), str(had * 3 // 4)]
 
 
 def test_a_large_body_and_a_late_answer_take_their_time(address: tuple[str, int]) -> None:
