@@ -22,12 +22,10 @@ from tests.process.programs import answers, wait_until
 from tests.process.senders import Ledger
 from tests.process.service import Tenant, report
 
-pytestmark = pytest.mark.alone
-
 IS_LONG = bool(os.environ.get("SOAK"))
 AWAY_SECONDS = 600.0 if IS_LONG else 0.0
 JOURNAL_BYTES = (24 << 20) if IS_LONG else (1 << 20)
-FULL_SECONDS = 900.0 if IS_LONG else 120.0
+FULL_SECONDS = 900.0 if IS_LONG else 600.0
 BATCH = 200
 PAUSE_SECONDS = 0.5
 # So little is left on the disk that is full soon.
@@ -104,13 +102,14 @@ def deployment(killable_services: Services, tmp_path: Path) -> Iterator[Deployme
         deployment.close()
 
 
+@pytest.mark.alone
 def test_senders_notice_nothing_of_a_store_that_is_away_until_the_journal_is_full(
     deployment: Deployment,
 ) -> None:
     stop = threading.Event()
     sender = Steady(deployment.tenant, stop)
     sender.start()
-    time.sleep(2)
+    wait_until(lambda: len(sender.ledger.acknowledged) > 0, SETTLE_SECONDS)
     deployment.services.elastic.kill()
     began = time.monotonic()
     before = len(sender.ledger.acknowledged)
@@ -125,7 +124,8 @@ def test_senders_notice_nothing_of_a_store_that_is_away_until_the_journal_is_ful
     assert full["bytes"] > 0.9 * full["max_bytes"]
     backlog = journal_of(deployment)["entries"]
     stop.set()
-    sender.join(30)
+    sender.join(SETTLE_SECONDS)
+    assert not sender.is_alive()
     deployment.services.elastic.start()
     drained = wait_until(
         lambda: journal_of(deployment)["entries"] == 0,
@@ -177,13 +177,13 @@ def test_a_full_disk_is_refused_seen_and_got_over(
         stop = threading.Event()
         sender = Steady(deployment.tenant, stop)
         sender.start()
-        time.sleep(1)
+        wait_until(lambda: len(sender.ledger.acknowledged) > 0, SETTLE_SECONDS)
         psutil.Process(deployment.shipper.pid).suspend()
         with filler.open("wb") as file:
             file.write(b"x" * (free_bytes_beside(small_disk) - LEFT_BYTES))
-        wait_until(lambda: len(sender.refusals) > 3, 120)
+        wait_until(lambda: len(sender.refusals) > 3, SETTLE_SECONDS)
         journal = deployment.health(deployment.ingest)["checks"]["journal"]
-        metrics = httpx.get(f"{deployment.ingest.url}/metrics", timeout=20).text
+        metrics = httpx.get(f"{deployment.ingest.url}/metrics", timeout=60).text
         free = next(line for line in metrics.splitlines() if line.startswith("elkv_journal_disk"))
         taken = len(sender.ledger.acknowledged)
         assert journal["status"] == "degraded"
@@ -192,9 +192,10 @@ def test_a_full_disk_is_refused_seen_and_got_over(
         assert answers(deployment.ingest.url, "/health/live/")
         filler.unlink()
         psutil.Process(deployment.shipper.pid).resume()
-        wait_until(lambda: len(sender.ledger.acknowledged) > taken + 1_000, 60)
+        wait_until(lambda: len(sender.ledger.acknowledged) > taken + 1_000, SETTLE_SECONDS)
         stop.set()
-        sender.join(30)
+        sender.join(SETTLE_SECONDS)
+        assert not sender.is_alive()
         assert sender.trouble is None
         report(f"refused {Counter(sender.refusals)}, {taken} records before")
         assert {status for status, _, _ in sender.refusals} <= {429, 503}

@@ -16,6 +16,7 @@ from tests.process.deployment import SETTLE_SECONDS, Deployment, Services
 from tests.process.programs import WebProgram, answers, wait_until
 from tests.process.senders import Senders
 from tests.process.service import report
+from tests.process.standstill import Standstill, within
 
 pytestmark = pytest.mark.alone
 
@@ -54,8 +55,9 @@ def test_health_names_every_part_in_the_form_that_was_asked_for(deployment: Depl
 class Outage:
     """What is asked again and again while a service is away, and what came back."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, standstill: Standstill) -> None:
         self._deployment = deployment
+        self._standstill = standstill
         self._stop = threading.Event()
         self.health_seconds: list[float] = []
         self.answers: Counter[str] = Counter()
@@ -76,19 +78,23 @@ class Outage:
         for thread in self._threads:
             thread.join()
 
+    def _now(self) -> float:
+        """As if the machine had never stood still."""
+        return time.monotonic() - self._standstill.seconds
+
     def _ask_health(self, web: WebProgram) -> None:
         while not self._stop.is_set():
-            before = time.monotonic()
-            httpx.get(f"{web.url}/health/", timeout=20)
-            self.health_seconds.append(time.monotonic() - before)
+            before = self._now()
+            httpx.get(f"{web.url}/health/", timeout=60)
+            self.health_seconds.append(self._now() - before)
             time.sleep(0.2)
 
     def _ask_api(self, ask: Callable[[httpx.Client], httpx.Response]) -> None:
-        with httpx.Client(base_url=self._deployment.api.url, timeout=30) as client:
+        with httpx.Client(base_url=self._deployment.api.url, timeout=60) as client:
             while not self._stop.is_set():
-                before = time.monotonic()
+                before = self._now()
                 answer = ask(client)
-                self.slowest = max(self.slowest, time.monotonic() - before)
+                self.slowest = max(self.slowest, self._now() - before)
                 self.answers[f"{ask.__name__} {answer.status_code}"] += 1
                 self._check(answer)
                 time.sleep(0.1)
@@ -126,24 +132,32 @@ def test_a_service_that_is_killed_is_missed_and_comes_back(
     deployment.wait_until_healthy()
     before = deployment.pids()
     senders = Senders(deployment.tenant, f"while-no-{name}", seed=1, pause_seconds=0.1)
-    time.sleep(1)
-    outage = Outage(deployment)
-    server.kill()
-    webs = (deployment.api, deployment.ingest)
-    noticed = wait_until(
-        lambda: all(deployment.health(web)["checks"][name]["status"] == "down" for web in webs),
-        HEALTH_SECONDS + 2,
-    )
-    assert not answers(deployment.api.url, "/health/")
-    assert answers(deployment.ingest.url, "/health/ready/")
-    assert answers(deployment.api.url, "/health/ready/") == (name != "database")
-    assert answers(deployment.api.url, "/health/live/")
-    acknowledged = senders.acknowledged
-    time.sleep(AWAY_SECONDS)
-    went_on = senders.acknowledged - acknowledged
-    server.start()
-    back = deployment.wait_until_healthy()
-    outage.end()
+    senders.wait_for(0)
+    with Standstill() as standstill:
+        outage = Outage(deployment, standstill)
+        server.kill()
+        webs = (deployment.api, deployment.ingest)
+        with within(HEALTH_SECONDS + 2):
+            noticed = wait_until(
+                lambda: all(
+                    deployment.health(web)["checks"][name]["status"] == "down" for web in webs
+                ),
+                SETTLE_SECONDS,
+            )
+        assert not answers(deployment.api.url, "/health/")
+        assert answers(deployment.ingest.url, "/health/ready/")
+        assert answers(deployment.api.url, "/health/ready/") == (name != "database")
+        assert answers(deployment.api.url, "/health/live/")
+        acknowledged = senders.acknowledged
+        time.sleep(AWAY_SECONDS)
+        wait_until(lambda: senders.acknowledged >= acknowledged + 40, SETTLE_SECONDS)
+        if name != "redis":
+            missed = "_search 503" if name == "elasticsearch" else "_profile 503"
+            wait_until(lambda: outage.answers[missed] > 0, SETTLE_SECONDS)
+        went_on = senders.acknowledged - acknowledged
+        server.start()
+        back = deployment.wait_until_healthy()
+        outage.end()
     senders.end(SETTLE_SECONDS)
     report(
         f"{name}: noticed after {noticed:.1f} s, back {back:.1f} s after its start;"
@@ -153,9 +167,6 @@ def test_a_service_that_is_killed_is_missed_and_comes_back(
     assert outage.wrong == []
     assert max(outage.health_seconds) < HEALTH_SECONDS
     assert outage.slowest < ANSWER_SECONDS
-    assert went_on >= 40
-    missed = "_search 503" if name == "elasticsearch" else "_profile 503"
-    assert name == "redis" or outage.answers[missed] > 0
     assert answers(deployment.api.url, "/health/ready/")
     assert deployment.pids() == before
     deployment.wait_until_found()
@@ -174,7 +185,7 @@ def test_partitions_that_refuse_are_named_and_mended(deployment: Deployment) -> 
     def block(*, is_on: bool | None) -> None:
         # What Elasticsearch itself sets when a disk is almost full.
         body = {"index.blocks.read_only_allow_delete": is_on}
-        assert httpx.put(partitions, json=body, timeout=30).status_code == 200
+        assert httpx.put(partitions, json=body, timeout=60).status_code == 200
 
     block(is_on=True)
     try:
@@ -190,10 +201,12 @@ def test_partitions_that_refuse_are_named_and_mended(deployment: Deployment) -> 
                 and checks["journal"]["entries"]
             )
 
-        named = wait_until(is_named, 30, lambda: str(deployment.health(deployment.ingest)))
+        named = wait_until(
+            is_named, SETTLE_SECONDS, lambda: str(deployment.health(deployment.ingest))
+        )
         assert answers(deployment.ingest.url, "/health/")
         assert answers(deployment.ingest.url, "/health/ready/")
-        metrics = httpx.get(f"{deployment.ingest.url}/metrics", timeout=20).text
+        metrics = httpx.get(f"{deployment.ingest.url}/metrics", timeout=60).text
         held = [line for line in metrics.splitlines() if line.startswith("elkv_store_held_records")]
         assert sum(float(line.split()[-1]) for line in held) >= 1
     finally:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.process.service import PASSWORD, Service, report
+from tests.process.standstill import within
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.alone
@@ -21,7 +22,7 @@ RIGHTS = (
     *("~elkv*", "&elkv*", "-@all", "+@read", "+@write", "+@connection", "+@pubsub"),
     *("+@scripting", "+@transaction", "+@blocking", "-@dangerous", "+info", "+time", "+keys"),
 )
-BACK_SECONDS = 20.0
+BACK_SECONDS = 180.0
 # Signing in twice and a health check, each within the time limits of Redis.
 BOUND_SECONDS = 12.0
 
@@ -64,7 +65,7 @@ def wait_for(client: httpx.Client, **statuses: str) -> None:
 def test_with_redis_everything_runs_and_ends_in_good_order(
     running: Service, own_redis: RedisServer
 ) -> None:
-    with httpx.Client(base_url=running.url, timeout=30) as client:
+    with httpx.Client(base_url=running.url, timeout=60) as client:
         wait_for(client, redis="up", worker="up", beat="up")
         assert checks(client)["redis"]["type"] == "redis"
         metrics = client.get("/metrics").text
@@ -75,7 +76,8 @@ def test_with_redis_everything_runs_and_ends_in_good_order(
     assert own_redis.client(db=0).dbsize() == 0
     children = running.supervisor.children(recursive=True)
     assert running.stop() < 10
-    _, alive = psutil.wait_procs(children, timeout=2)
+    with within(2.0):
+        _, alive = psutil.wait_procs(children, timeout=BACK_SECONDS)
     assert alive == []
     assert "Traceback" not in "\n".join(running.said)
 
@@ -86,9 +88,10 @@ def test_processes_of_the_worker_die_with_a_killed_supervisor(running: Service) 
     children = running.supervisor.children(recursive=True)
     assert len(children) > 5
     assert running.process is not None
-    running.process.kill()
-    running.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    with within(10.0):
+        running.process.kill()
+        running.process.wait()
+        _, alive = psutil.wait_procs(children, timeout=BACK_SECONDS)
     assert alive == []
 
 
@@ -102,17 +105,16 @@ def test_while_redis_is_away_only_signing_in_waits_for_it(
     with tenant.client() as client:
         wait_for(client, redis="up", worker="up", beat="up")
         own_redis.kill() if trouble == "killed" else own_redis.hang()
-        began = time.monotonic()
-        for _ in range(2):
-            refused = client.post("/api/auth/login/", json=login)
-            assert refused.status_code == 503
-            assert refused.headers["content-type"] == "application/problem+json"
-            assert int(refused.headers["retry-after"]) > 0
-        assert checks(client)["redis"]["status"] == "down"
-        assert client.get("/health/ready/").status_code == 200
-        assert client.get("/metrics").status_code == 200
-        assert time.monotonic() - began < BOUND_SECONDS
-        assert tenant.send([b'{"message":"meanwhile"}'])["indexed"]
+        with within(BOUND_SECONDS):
+            for _ in range(2):
+                refused = client.post("/api/auth/login/", json=login)
+                assert refused.status_code == 503
+                assert refused.headers["content-type"] == "application/problem+json"
+                assert int(refused.headers["retry-after"]) > 0
+            assert checks(client)["redis"]["status"] == "down"
+            assert client.get("/health/ready/").status_code == 200
+            assert client.get("/metrics").status_code == 200
+        tenant.send([b'{"message":"meanwhile"}'])
         assert tenant.search(client, "meanwhile")["total"]["value"] == 1
         if trouble == "killed":
             own_redis.start()

@@ -16,9 +16,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.process.programs import environment_of, manage
+from tests.process.programs import environment_of, manage, wait_until
 from tests.process.running import BACKEND
 from tests.process.service import PARTS, STOP_SECONDS, Service, Tenant, report
+from tests.process.standstill import Standstill, within
 
 pytestmark = pytest.mark.alone
 
@@ -26,6 +27,7 @@ SECOND_START_SECONDS = 5.0
 # What that is on a machine that does nothing else.
 SECOND_START_IN_BARE_STARTS = 3.5
 BACK_SECONDS = 2.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +36,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(tmp_path_factory.mktemp("first") / "data")
     try:
         service.start()
-        service.hear("curl")
-        time.sleep(0.5)
+        # The last line of what it says to newcomers.
+        service.hear("API: .* Admin: ")
         told = "\n".join(service.said).replace("\\\n", " ")
         curl = next(line for line in told.splitlines() if line.strip().startswith("curl "))
         shell = subprocess.run(
-            ["/bin/sh", "-c", curl], capture_output=True, text=True, check=False, timeout=20
+            ["/bin/sh", "-c", curl], capture_output=True, text=True, check=False, timeout=60
         )
         service.said.append(f"pasted: {shell.stdout}{shell.stderr}")
         service.stop()
@@ -91,10 +93,7 @@ def test_the_second_start_is_quick_and_says_no_secret_again(running: Service) ->
 
 
 def test_all_parts_run_in_the_session_of_the_supervisor(running: Service) -> None:
-    deadline = time.monotonic() + 10
-    while set(running.parts()) != set(PARTS) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert set(running.parts()) == set(PARTS)
+    wait_until(lambda: set(running.parts()) == set(PARTS), PATIENCE_SECONDS)
     for child in running.supervisor.children(recursive=True):
         assert os.getsid(child.pid) == running.supervisor.pid
 
@@ -103,23 +102,24 @@ def test_all_parts_run_in_the_session_of_the_supervisor(running: Service) -> Non
 def test_a_part_that_dies_is_back_within_two_seconds_and_said_so(
     running: Service, name: str
 ) -> None:
-    deadline = time.monotonic() + 10
-    while name not in running.parts() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: name in running.parts(), PATIENCE_SECONDS)
     victim = running.parts()[name]
-    victim.kill()
-    running.wait_for_part(name, other_than=victim.pid, seconds=BACK_SECONDS)
+    with within(BACK_SECONDS):
+        victim.kill()
+        running.wait_for_part(name, other_than=victim.pid, seconds=PATIENCE_SECONDS)
     assert "starts again" in running.hear(f"{name} was ended by SIGKILL")
-    with httpx.Client(base_url=running.url, timeout=10) as client:
+    with httpx.Client(base_url=running.url, timeout=PATIENCE_SECONDS) as client:
         assert client.get("/health/live/").status_code == 200
 
 
 def test_a_web_server_that_is_killed_refuses_no_connection(running: Service) -> None:
-    running.parts()["web"].kill()
-    before = time.monotonic()
-    with httpx.Client(base_url=running.url, timeout=10) as client:
+    bare = bare_start_seconds(running)
+    with (
+        httpx.Client(base_url=running.url, timeout=PATIENCE_SECONDS) as client,
+        within(max(SECOND_START_SECONDS, SECOND_START_IN_BARE_STARTS * bare)),
+    ):
+        running.parts()["web"].kill()
         assert client.get("/health/live/").status_code == 200
-    assert time.monotonic() - before < 5
 
 
 @pytest.mark.parametrize("to_all", [False, True], ids=["the supervisor", "everybody"])
@@ -134,10 +134,9 @@ def test_a_stop_keeps_what_was_acknowledged(
     children = running.supervisor.children(recursive=True)
     assert running.process is not None
     if to_all:
-        before = time.monotonic()
-        os.killpg(running.process.pid, number)
-        assert running.process.wait(STOP_SECONDS) == 0
-        assert time.monotonic() - before < STOP_SECONDS
+        with within(STOP_SECONDS):
+            os.killpg(running.process.pid, number)
+            assert running.process.wait(PATIENCE_SECONDS) == 0
     else:
         assert running.stop(number) < STOP_SECONDS
     assert not any(child.is_running() for child in children)
@@ -158,7 +157,8 @@ def assert_starts_quickly(service: Service) -> None:
     """Like a start that has nothing to prepare; where others keep the machine busy, as much longer
     as everything else takes."""
     before = bare_start_seconds(service)
-    took = service.start()
+    with Standstill() as standstill:
+        took = service.start() - standstill.seconds
     bare = max(before, bare_start_seconds(service))
     report(f"started in {took:.1f} s, bare starts took {before:.1f} and {bare:.1f} s")
     assert took < max(SECOND_START_SECONDS, SECOND_START_IN_BARE_STARTS * bare)
@@ -174,9 +174,10 @@ def test_everything_dies_with_a_killed_supervisor_and_starts_again_at_once(
 ) -> None:
     children = running.supervisor.children(recursive=True)
     assert running.process is not None
-    running.process.kill()
-    running.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=2)
+    with within(2.0):
+        running.process.kill()
+        running.process.wait()
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
     assert_starts_quickly(running)
 
@@ -215,7 +216,7 @@ def test_a_directory_in_use_is_said(running: Service) -> None:
 
 
 def test_debug_is_off(running: Service) -> None:
-    answer = httpx.get(f"{running.url}/no/such/path/", headers={"Accept": "text/html"})
+    answer = httpx.get(f"{running.url}/no/such/path/", headers={"Accept": "text/html"}, timeout=60)
     assert answer.status_code == 404
     assert "DEBUG" not in answer.text
     assert "urlconf" not in answer.text.lower()
@@ -232,5 +233,5 @@ def run_once(data_dir: Path, port: int) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
