@@ -40,8 +40,15 @@ RUNS = {
         False, ("-n2", "-m", f"not ({ON_SERVICES})", "tests", "--ignore=tests/process")
     ),
     "services": Run(True, ("-n2", "-m", ON_SERVICES, "tests", "--ignore=tests/process")),
-    # The tests of a file share what it starts.
-    "processes": Run(True, ("-n2", "--dist=loadfile", "-m", "not alone", "tests/process")),
+    # Tests that share what they start stay together (tests/process/conftest.py says which); most of
+    # the time they wait for what starts.
+    "processes": Run(
+        True,
+        (
+            *("-n4", "--dist=loadfile", "--no-loadscope-reorder"),
+            *("-m", "not alone", "tests/process"),
+        ),
+    ),
     "alone": Run(True, ("-m", "alone", "tests/process")),
 }
 
