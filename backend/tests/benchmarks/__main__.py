@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -232,5 +233,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    # What was started and made is ended and removed also when somebody ends the run.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())
