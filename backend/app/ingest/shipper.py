@@ -293,8 +293,9 @@ class Shipper:
             try:
                 report = self._writer.append(prepared.made.records, position=position)
             except Unavailable as error:
-                # Entries before this one need not wait for it.
-                if self._waiting.entries:
+                # Entries before this one need not wait for it. Where one of them is held the store may
+                # have let go of that too: its commit says so, and everything begins again.
+                if self._has_work():
                     self._commit()
                 self._failed(error, "append", stop)
                 if stop.is_asked:

@@ -106,7 +106,8 @@ class LogWriter(Protocol):
         They are durable and visible to readers after `commit`, not before. An entry that was
         committed before (same journal, number not above the committed one) changes nothing.
         Entries of one journal come in order. `Unavailable` means that nothing of the call is kept
-        and the same call may be made again. The caller may reuse `records`.
+        and the same call may be made again; when other entries wait, after a `commit`, which says
+        whether they are gone as well. The caller may reuse `records`.
         """
         ...
 

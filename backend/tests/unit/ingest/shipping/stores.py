@@ -54,6 +54,39 @@ class HoldingStore(MemoryStore):
         self._back = []
 
 
+class LosingStore(HoldingStore):
+    """Cannot take the first entry with `large` in it, and lets go of what is held with it: that has to
+    come again before anything behind it."""
+
+    def __init__(self, held: str) -> None:
+        super().__init__(held)
+        self.has_lost = False
+        self._first_lost: int | None = None
+
+    @override
+    def append(self, records: Sequence[RoutedRecord], *, position: Position) -> AppendReport:
+        if self._first_lost is not None and position.number > self._first_lost:
+            raise Unavailable("append again from the last trimmed position")
+        self._first_lost = None
+        if not self.has_lost and "large" in records[0].message:
+            self.has_lost = True
+            self._first_lost = min(held.number for held, _ in self._back)
+            super().let_go()
+            raise Unavailable("busy")
+        return super().append(records, position=position)
+
+    @override
+    def commit(self) -> Position | None:
+        if self._first_lost is not None:
+            raise Unavailable("append again from the last trimmed position")
+        return super().commit()
+
+    @override
+    def let_go(self) -> None:
+        super().let_go()
+        self._first_lost = None
+
+
 class CountingStore(MemoryStore):
     """Counts calls."""
 

@@ -37,6 +37,7 @@ from tests.unit.ingest.shipping.stores import (
     FlakyStore,
     ForgetfulStore,
     HoldingStore,
+    LosingStore,
     StrictStore,
 )
 
@@ -244,3 +245,18 @@ def test_what_was_held_back_at_the_end_is_shipped_by_the_next(journal: Journal) 
         until(lambda: is_shipped(journal))
     assert sorted(messages(first)) == ["1", "3"]
     assert messages(store) == ["held"]
+
+
+def test_what_is_held_comes_again_when_the_store_lets_go_of_it_with_another_entry(
+    journal: Journal,
+) -> None:
+    store = LosingStore("held")
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        journal.append([batch(b'{"message":"held"}')])
+        until(lambda: "holding back" in state_of(journal))
+        journal.append([batch(b'{"message":"large"}'), batch(b'{"message":"small"}')])
+        until(lambda: sorted(messages(store)) == ["large", "small"])
+        store.holds = False
+        until(lambda: is_shipped(journal))
+    assert store.has_lost
+    assert sorted(messages(store)) == ["held", "large", "small"]
