@@ -61,7 +61,7 @@ def normalise_or_keep(batch: Batch, target: StreamTarget) -> Normalised:
     except (ElkError, MemoryError):
         raise
     except Exception:
-        log.exception("shipper_lines_failed", organisation=str(batch.org_id))
+        log.exception("lines_failed", organisation=str(batch.org_id))
     made = Normalised([])
     for index in range(len(batch.lines)):
         alone = _normalised_or_kept(batch.part(index, index + 1), target)
@@ -76,7 +76,7 @@ def _normalised_or_kept(line: Batch, target: StreamTarget) -> Normalised:
     except (ElkError, MemoryError):
         raise
     except Exception as error:
-        log.debug("shipper_line_failed", exc_info=True)
+        log.debug("line_failed", exc_info=True)
         bad = quarantined(line, 0, reason=UNEXPECTED, detail=described(error))
         return Normalised([bad], Counter([UNEXPECTED]))
 

@@ -20,7 +20,7 @@ from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, ElkError, Full, Unavailable
 from app.ingest import metrics
 from app.ingest.directory import StreamDirectory
-from app.ingest.normalise import Normalised, normalise
+from app.ingest.normalise import Normalised, normalise_or_keep
 from app.ingest.observers import ObserverLane
 from app.ingest.quarantine import quarantined
 from app.ingest.retried import RefusedRequests
@@ -227,7 +227,7 @@ class StoreThrough:
             for payload in request.payloads:
                 batch = decode(payload)
                 target = self._directory(batch.org_id, batch.stream)
-                request.entries.append(_Entry(batch, normalise(batch, target)))
+                request.entries.append(_Entry(batch, normalise_or_keep(batch, target)))
         except ElkError as error:
             request.error = error
         except Exception as error:  # whoever waits beside it need not suffer

@@ -6,14 +6,16 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 import pytest
 
 from app.core.errors import Broken, Full, Unavailable
 from app.core.ids import uuid7_run
-from app.ingest import through
+from app.ingest import normalise, through
 from app.ingest.directory import DefaultStreams, StreamTarget
+from app.ingest.shapes import Shape, shape_of
 from app.ingest.through import StoreThrough
 from app.journal.batch import Batch, encode
 from app.logstore.interface import DirectWriter
@@ -113,6 +115,20 @@ def test_a_line_that_is_no_record_goes_to_quarantine(
     keeper.keep([payload(b'{"message":"a"}', b'{"mess')])
     assert messages(store) == ["a"]
     assert messages(store, "_quarantine") == ['{"mess']
+
+
+def test_a_line_that_a_defect_meets_keeps_no_other_from_being_stored(
+    keeper: StoreThrough, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touchy(record: dict[str, Any]) -> Shape:
+        if "odd" in record:
+            raise ZeroDivisionError
+        return shape_of(record)
+
+    monkeypatch.setattr(normalise, "shape_of", touchy)
+    keeper.keep([payload(b'{"message":"a"}', b'{"odd":1}', b'{"message":"b"}')])
+    assert messages(store) == ["a", "b"]
+    assert messages(store, "_quarantine") == ['{"odd":1}']
 
 
 def test_sent_again_records_with_ids_are_there_once(
