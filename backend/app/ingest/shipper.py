@@ -347,8 +347,9 @@ class Shipper:
         held = self._writer.commit()
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - began)
         self._fault("ship:after_commit")
-        self._suspects.passed(waiting.last_number)
-        self._backoff.reset()
+        if waiting.entries:
+            self._suspects.passed(waiting.last_number)
+            self._backoff.reset()
         for lane in self._lanes:
             for records in waiting.kept:
                 lane.offer(records)

@@ -14,6 +14,7 @@ from app.core.ids import OrgId
 from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.shipper import Pace, Parts
+from app.ingest.suspects import Suspects
 from app.journal.journal import TRIM_AT_ONCE, Journal
 from app.journal.status import read_status
 from app.logstore.embedded.reader import EmbeddedReader
@@ -260,3 +261,13 @@ def test_what_is_held_comes_again_when_the_store_lets_go_of_it_with_another_entr
         until(lambda: is_shipped(journal))
     assert store.has_lost
     assert sorted(messages(store)) == ["held", "large", "small"]
+
+
+def test_to_try_again_what_is_held_proves_nothing_of_others(journal: Journal) -> None:
+    store = HoldingStore("held")
+    journal.append([batch(b'{"message":"held"}')])
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        until(lambda: store.commits > 3)
+    suspects = Suspects(journal.directory)
+    assert suspects.commits == 1
+    suspects.close()
