@@ -301,7 +301,6 @@ class Shipper:
                 if stop.is_asked:
                     raise
             else:
-                self._backoff.reset()
                 return report
 
     def _append_refused(self, prepared: Prepared, refused: list[RoutedRecord]) -> AppendReport:

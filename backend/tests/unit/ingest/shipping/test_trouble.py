@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
+from app.ingest.backoff import FIRST_SECONDS
 from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.shipper import Pace, Parts
@@ -162,6 +163,19 @@ def test_a_store_that_is_down_gets_everything_when_it_is_back(journal: Journal) 
     assert sorted(messages(store)) == [str(number) for number in range(10)]
     assert "down" in last_error_of(journal)
     assert (store.appends_refused, store.commits_refused) == (0, 0)
+
+
+def test_pauses_grow_when_only_commits_fail(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FlakyStore(commits_refused=3)
+    journal.append([batch(b"{}")])
+    with shipping(Parts(journal, store, DefaultStreams()), QUICK):
+        until(lambda: is_shipped(journal))
+    said = [one.msg for one in caplog.records if isinstance(one.msg, dict)]
+    pauses = [one["seconds"] for one in said if one["event"] == "shipper_retrying"]
+    assert len(pauses) == 3
+    assert pauses[0] <= FIRST_SECONDS < 2 * FIRST_SECONDS <= pauses[2]
 
 
 def test_it_stops_while_the_store_is_down(journal: Journal) -> None:
