@@ -69,9 +69,14 @@ class Holding:
         refused: Set[OrgId] = frozenset()
         if is_much:
             refused = {owner for number, owner in self._owners.items() if number in self._kept}
-        if self._through < self._known_at:
+        if not self._is_known():
             refused = refused | self._refused.said
         self._refused.say(refused)
         metrics.HELD_ENTRIES.set(len(self._kept))
         metrics.HELD_BYTES.set(self._kept_bytes)
         metrics.REFUSED.set(len(refused))
+
+    def _is_known(self) -> bool:
+        """Whether everything was looked at. The last entries may have been set aside: then nothing
+        is left but what is held."""
+        return self._through >= self._known_at or self._journal.state().entries <= len(self._kept)

@@ -13,7 +13,7 @@ from app.ingest.directory import DefaultStreams
 from app.ingest.holding import Holding
 from app.ingest.shipper import Parts
 from app.journal.journal import Journal
-from app.journal.refusals import Refusals, read_refused
+from app.journal.refusals import Refusals, Refused, read_refused
 from tests.shipping import is_shipped, shipping, until
 from tests.unit.core.limits.clocks import TurnedClock
 from tests.unit.ingest.shipping.entries import ACME, GLOBEX, QUICK, batch, messages
@@ -96,6 +96,23 @@ def test_who_is_refused_is_known_when_everything_was_looked_at_again(small: Jour
     assert read_refused(small.directory) == {GLOBEX}
     again.note(3, GLOBEX)
     again.trim(6, {3})
+    assert read_refused(small.directory) == set()
+
+
+def test_nobody_stays_refused_for_the_sake_of_an_entry_that_was_set_aside(small: Journal) -> None:
+    small.append([os.urandom(300_000), b"x", b"x"])
+    Refused(small.directory).say({GLOBEX})
+    holding = Holding(small)
+    holding.begin(3)
+    small.set_aside(3, "damaged")
+    holding.note(1, GLOBEX)
+    holding.trim(1, {1})
+    assert read_refused(small.directory) == {GLOBEX}
+    holding.note(2, ACME)
+    holding.trim(2, {1})
+    assert read_refused(small.directory) == {GLOBEX}
+    # Nothing comes behind it: who alone sends here is refused.
+    holding.trim(2, set())
     assert read_refused(small.directory) == set()
 
 
