@@ -46,11 +46,17 @@ class Lane:
         self.items: list[Item] = []
         self.reason = ""
         self.since_ns = SYSTEM_CLOCK.now_ns()
-        # The entries of each journal of which something was let go, and how many records that were.
+        # The entries of each journal that have a record here, let go or not.
+        self.entries: dict[str, set[int]] = {}
+        # Those of which something was let go, and how many records that were.
         self.let_go: dict[str, set[int]] = {}
         self.records_let_go = 0
         self._nap = _FIRST_NAP_SECONDS
         self._due = now + self._nap
+
+    def note(self, position: Position) -> None:
+        """A record of this entry waits here."""
+        self.entries.setdefault(position.journal, set()).add(position.number)
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to try again."""
@@ -108,6 +114,7 @@ class Lanes:
             if lane.items and self._bytes + len(item.lines) > self._max_bytes:
                 self.let_go(item.place, item.position, now)
             else:
+                lane.note(item.position)
                 lane.items.append(item)
                 self._bytes += len(item.lines)
 
@@ -115,6 +122,7 @@ class Lanes:
         """A record of this entry is not kept; it waits for this index all the same."""
         lane = self._lane(index, now)
         lane.reason = reason or lane.reason
+        lane.note(position)
         lane.let_go.setdefault(position.journal, set()).add(position.number)
         lane.records_let_go += 1
         metrics.LET_GO.inc()
@@ -162,14 +170,17 @@ class Lanes:
 
     def numbers(self, journal: str) -> set[int]:
         """The entries of a journal that have a record here, or one that was let go."""
-        kept = {item.position.number for item in self.items() if item.position.journal == journal}
-        let_go = (self._wanted_again, *(lane.let_go for lane in self._lanes.values()))
-        return kept.union(*(numbers.get(journal, ()) for numbers in let_go))
+        return set().union(*self._numbers(journal))
 
     def first(self, journal: str) -> Position | None:
         """The first of those entries."""
-        numbers = self.numbers(journal)
-        return Position(journal, min(numbers)) if numbers else None
+        number = min(map(min, self._numbers(journal)), default=None)
+        return None if number is None else Position(journal, number)
+
+    def _numbers(self, journal: str) -> list[set[int]]:
+        """Kept for each lane, whose records leave it together: they may be hundreds of thousands."""
+        known = (self._wanted_again, *(lane.entries for lane in self._lanes.values()))
+        return [entries[journal] for entries in known if journal in entries]
 
     def _lane(self, index: str, now: float) -> Lane:
         lane = self._lanes.get(index)
