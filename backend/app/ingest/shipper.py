@@ -7,10 +7,9 @@ store knows by the position what it has.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -25,13 +24,15 @@ from app.ingest.directory import StreamDirectory
 from app.ingest.holding import Holding
 from app.ingest.isolating import Isolating, Step
 from app.ingest.observers import ObserverLane
+from app.ingest.outcome import count_outcome, records_to_watch
 from app.ingest.prefetch import Prefetch
 from app.ingest.preparing import Prepared, Preparing
 from app.ingest.quarantine import quarantined
+from app.ingest.saying import Saying
 from app.ingest.suspects import Suspects, Suspicion
 from app.ingest.unexpected import described
 from app.journal.journal import Entry, Journal
-from app.journal.status import HOLDING_BACK, ISOLATING, ShipperStatus, write_status
+from app.journal.status import HOLDING_BACK, ISOLATING
 from app.logstore.interface import FaultPoint, LogWriter, Observer, no_fault
 from app.logstore.types import NS_PER_SECOND, AppendReport, Position, RoutedRecord
 
@@ -119,9 +120,8 @@ class Shipper:
         self._committed = self._trimmed = 0
         self._commit_began = -math.inf
         self._maintained = clock.monotonic()
-        now_ns = clock.now_ns()
-        self._status = ShipperStatus(os.getpid(), "running", now_ns, now_ns)
-        self._status_written = 0.0
+        self._saying = Saying(parts.journal, clock)
+        self._said = 0.0
 
     def run(self, stop: Stop) -> None:
         """Ships until asked to stop, then commits what is appended. Does not close the writer."""
@@ -143,7 +143,7 @@ class Shipper:
             for lane in self._lanes:
                 lane.close(timeout_seconds=OBSERVER_GOODBYE_SECONDS)
             self._suspects.close()
-            self._say(state="stopped", error=last_words)
+            self._saying.say(state="stopped", error=last_words)
         log.info("shipper_stopped", shipped=self._journal.state().shipped_number)
 
     def _ship(self, stop: Stop) -> None:
@@ -278,11 +278,8 @@ class Shipper:
         self._waiting.add(prepared, self._clock.now_ns())
         org_id = prepared.batch.org_id
         if report.stored and any(lane.wants(org_id) for lane in self._lanes):
-            bad = {one.index for one in report.rejected}
-            records = prepared.made.records
-            good = [one for index, one in enumerate(records) if index not in bad]
-            self._waiting.kept.append(good + refused)
-        self._count(prepared, report)
+            self._waiting.kept.append(records_to_watch(prepared.made, report, refused))
+        count_outcome(org_id, prepared.made, report)
 
     def _append_patiently(self, prepared: Prepared, stop: Stop) -> AppendReport:
         """Tries as often as the store says that it cannot now; `Unavailable` only at a stop."""
@@ -359,11 +356,10 @@ class Shipper:
         self._trim(self._committed, kept)
         self._fault("ship:after_trim")
         metrics.BYTES_SHIPPED.inc(waiting.payload_bytes)
-        state = self._state(is_held=held is not None)
-        self._status = replace(self._status, state=state, last_commit_ns=self._clock.now_ns())
+        self._saying.committed(self._state(is_held=held is not None))
         if held is not None:
             # What waits where, and since when: nobody else knows.
-            self._say(state=state, error=self._writer.health().detail)
+            self._saying.say(error=self._writer.health().detail)
 
     def _state(self, *, is_held: bool) -> str:
         if is_held:
@@ -383,9 +379,9 @@ class Shipper:
 
     def _look_after(self) -> None:
         now = self._clock.monotonic()
-        if now - self._status_written >= self._pace.status_seconds:
-            self._status_written = now
-            self._say(state=self._status.state)
+        if now - self._said >= self._pace.status_seconds:
+            self._said = now
+            self._saying.say()
         if now - self._maintained >= self._pace.maintain_seconds:
             self._maintained = now
             try:
@@ -402,33 +398,8 @@ class Shipper:
         delay = self._backoff.next_seconds()
         metrics.RETRIES.labels(step).inc()
         log.warning("shipper_retrying", step=step, error=why, seconds=round(delay, 3))
-        self._say(state=state, error=f"{step}: {why}")
+        self._saying.say(state=state, error=f"{step}: {why}")
         stop.sleep(delay)
-
-    def _say(self, *, state: str, error: str | None = None) -> None:
-        now_ns = self._clock.now_ns()
-        self._status = replace(self._status, state=state, updated_ns=now_ns)
-        if error is not None:
-            self._status = replace(self._status, last_error=error, last_error_ns=now_ns)
-        try:
-            write_status(self._journal.directory, self._status)
-            journal = self._journal.state()
-        except (OSError, ElkError) as failure:
-            log.warning("shipper_status_unwritten", error=str(failure))
-            return
-        metrics.LAG_ENTRIES.set(journal.entries)
-        oldest_ns = now_ns if journal.oldest_ns is None else journal.oldest_ns
-        metrics.LAG_SECONDS.set(max(0, now_ns - oldest_ns) / NS_PER_SECOND)
-
-    def _count(self, prepared: Prepared, report: AppendReport) -> None:
-        organisation = str(prepared.batch.org_id)
-        metrics.RECORDS_STORED.labels(organisation).inc(report.stored)
-        if report.repeated:
-            metrics.RECORDS_REPEATED.labels(organisation).inc(report.repeated)
-        reasons = prepared.made.quarantined.copy()
-        reasons.update(bad.code for bad in report.rejected)
-        for reason, count in reasons.items():
-            metrics.RECORDS_QUARANTINED.labels(organisation, reason).inc(count)
 
 
 def _alone_or_together(taken: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:

@@ -22,6 +22,7 @@ from app.ingest import metrics
 from app.ingest.directory import StreamDirectory
 from app.ingest.normalise import Normalised, normalise_or_keep
 from app.ingest.observers import ObserverLane
+from app.ingest.outcome import count_outcome, records_to_watch
 from app.ingest.quarantine import quarantined
 from app.ingest.retried import RefusedRequests
 from app.journal.batch import Batch, decode
@@ -247,21 +248,12 @@ class StoreThrough:
                 request.error = Broken(f"not even as text: {outcome.rejected[0].detail}")
 
     def _note(self, entry: _Entry, report: AppendReport) -> None:
-        organisation = str(entry.batch.org_id)
-        metrics.RECORDS_STORED.labels(organisation).inc(report.stored)
-        if report.repeated:
-            metrics.RECORDS_REPEATED.labels(organisation).inc(report.repeated)
-        reasons = entry.made.quarantined.copy()
-        reasons.update(bad.code for bad in report.rejected)
-        for reason, count in reasons.items():
-            metrics.RECORDS_QUARANTINED.labels(organisation, reason).inc(count)
         org_id = entry.batch.org_id
+        count_outcome(org_id, entry.made, report)
         if report.stored and any(lane.wants(org_id) for lane in self._lanes):
-            bad_ones = {one.index for one in report.rejected}
-            records = entry.made.records
-            good = [one for index, one in enumerate(records) if index not in bad_ones]
+            records = records_to_watch(entry.made, report, entry.refused)
             for lane in self._lanes:
-                lane.offer(good + entry.refused)
+                lane.offer(records)
 
     def _look_after(self) -> None:
         now = self._clock.monotonic()
