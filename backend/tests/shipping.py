@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.ingest.pace import Pace
+from app.ingest.shipper import Parts, Shipper
+from app.ingest.stopping import Stop
 from app.journal.journal import Journal
 
 PATIENCE_SECONDS = 60.0

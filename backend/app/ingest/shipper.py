@@ -7,7 +7,6 @@ store knows by the position what it has.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -25,59 +24,24 @@ from app.ingest.holding import Holding
 from app.ingest.isolating import Isolating, Step
 from app.ingest.observers import ObserverLane
 from app.ingest.outcome import count_outcome, records_to_watch
+from app.ingest.pace import Pace, Waiting
 from app.ingest.prefetch import Prefetch
 from app.ingest.preparing import Prepared, Preparing
 from app.ingest.quarantine import quarantined
 from app.ingest.saying import Saying
+from app.ingest.stopping import NAP_SECONDS, Stop
 from app.ingest.suspects import Suspects, Suspicion
 from app.ingest.unexpected import described
 from app.journal.journal import Entry, Journal
 from app.journal.status import HOLDING_BACK, ISOLATING
 from app.logstore.interface import FaultPoint, LogWriter, Observer, no_fault
-from app.logstore.types import NS_PER_SECOND, AppendReport, Position, RoutedRecord
+from app.logstore.types import AppendReport, Position, RoutedRecord
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-NAP_SECONDS = 0.05
 OBSERVER_GOODBYE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often things happen. A commit is due a second after the one before began, earlier when
-    so much waits.
-
-    Who is behind takes so many times longer over it: a store does nothing else meanwhile, and what
-    is so old is not waited for to the second. The last of a backlog is committed at once.
-    """
-
-    commit_seconds: float = 1.0
-    behind_seconds: float = 2.0
-    behind_factor: int = 3
-    commit_records: int = 60_000
-    commit_bytes: int = 64 << 20
-    status_seconds: float = 1.0
-    maintain_seconds: float = 60.0
-
-
-class Stop:
-    """Asked for by a signal handler, looked at by the shipper: a flag, because a handler must not
-    touch locks that the interrupted code may hold."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-
-    def ask(self) -> None:
-        self.is_asked = True
-
-    def sleep(self, seconds: float) -> bool:
-        """Waits, unless asked to stop meanwhile: `False` then."""
-        until = time.monotonic() + seconds
-        while not self.is_asked and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, NAP_SECONDS))
-        return not self.is_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +78,7 @@ class Shipper:
         self._pace = pace or Pace()
         self._clock = clock
         self._backoff = Backoff()
-        self._waiting = _Waiting()
+        self._waiting = Waiting()
         # The first entry that the store could not take whole.
         self._held: int | None = None
         self._committed = self._trimmed = 0
@@ -149,7 +113,7 @@ class Shipper:
     def _ship(self, stop: Stop) -> None:
         """Ships until asked to stop, from the last trimmed entry on."""
         # Whatever is not committed is read again; what was set aside meanwhile is not waited for.
-        self._waiting = _Waiting()
+        self._waiting = Waiting()
         self._writer.let_go()
         state = self._journal.state()
         after = state.shipped_number
@@ -307,7 +271,7 @@ class Shipper:
         try:
             return self._writer.append(refused, position=position)
         except Unavailable:
-            self._waiting = _Waiting()
+            self._waiting = Waiting()
             raise
 
     def _set_aside_patiently(self, number: int, reason: str, stop: Stop) -> None:
@@ -324,21 +288,17 @@ class Shipper:
                 return
 
     def _is_commit_due(self, *, is_idle: bool) -> bool:
-        pace = self._pace
-        commit_seconds = pace.commit_seconds
-        if self._waiting.lag_ns > pace.behind_seconds * NS_PER_SECOND:
-            if is_idle and self._journal.state().last_number == self._waiting.last_number:
-                return True
-            commit_seconds *= pace.behind_factor
-        return (
-            self._clock.monotonic() - self._commit_began >= commit_seconds
-            or self._waiting.records >= pace.commit_records
-            or self._waiting.payload_bytes >= pace.commit_bytes
+        return self._pace.is_commit_due(
+            self._waiting,
+            seconds=self._clock.monotonic() - self._commit_began,
+            is_last=lambda: (
+                is_idle and self._journal.state().last_number == self._waiting.last_number
+            ),
         )
 
     def _commit(self) -> None:
         # When the commit fails nothing waits: reading begins again behind the last trim.
-        waiting, self._waiting = self._waiting, _Waiting()
+        waiting, self._waiting = self._waiting, Waiting()
         self._commit_began = began = self._clock.monotonic()
         held = self._writer.commit()
         metrics.COMMIT_SECONDS.observe(self._clock.monotonic() - began)
@@ -413,20 +373,3 @@ def _alone_or_together(taken: Sequence[Prepared]) -> Iterator[Sequence[Prepared]
             start = place + 1
     if start < len(taken):
         yield taken[start:]
-
-
-class _Waiting:
-    """What was appended since the last commit."""
-
-    def __init__(self) -> None:
-        self.entries = self.records = self.payload_bytes = self.last_number = 0
-        # How long the last one had been in the journal.
-        self.lag_ns = 0
-        self.kept: list[Sequence[RoutedRecord]] = []
-
-    def add(self, prepared: Prepared, now_ns: int) -> None:
-        self.entries += 1
-        self.records += len(prepared.made.records)
-        self.payload_bytes += prepared.payload_bytes
-        self.last_number = prepared.number
-        self.lag_ns = now_ns - prepared.batch.received_ns

@@ -16,7 +16,9 @@ from app.core.errors import Full
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Scope
 from app.ingest.directory import DefaultStreams
-from app.ingest.shipper import Pace, Parts, Stop
+from app.ingest.pace import Pace
+from app.ingest.shipper import Parts
+from app.ingest.stopping import Stop
 from app.journal import process
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal

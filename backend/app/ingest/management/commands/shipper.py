@@ -16,7 +16,8 @@ from app.ingest.assembly import observers, stream_directory
 from app.ingest.draining import Draining
 from app.ingest.exclusive import only_shipper
 from app.ingest.faults import VARIABLE, fault_of
-from app.ingest.shipper import NAP_SECONDS, Parts, Shipper, Stop
+from app.ingest.shipper import Parts, Shipper
+from app.ingest.stopping import NAP_SECONDS, Stop
 from app.journal.journal import Journal
 from app.logstore.registry import open_writer
 from app.logstore.stocks import sole_writer

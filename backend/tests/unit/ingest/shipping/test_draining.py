@@ -6,7 +6,7 @@ import threading
 
 from app.ingest.draining import Draining
 from app.ingest.exclusive import INTAKE_FILE_NAME
-from app.ingest.shipper import NAP_SECONDS, Stop
+from app.ingest.stopping import NAP_SECONDS, Stop
 from app.journal.journal import Journal
 from tests.shipping import until
 

@@ -140,7 +140,9 @@ import os, signal, sys
 from pathlib import Path
 
 from app.ingest.directory import DefaultStreams
-from app.ingest.shipper import Pace, Parts, Shipper, Stop
+from app.ingest.pace import Pace
+from app.ingest.shipper import Parts, Shipper
+from app.ingest.stopping import Stop
 from app.journal.journal import Journal
 from app.logstore.embedded.writer import EmbeddedWriter
 

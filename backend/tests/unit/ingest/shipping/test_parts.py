@@ -14,7 +14,7 @@ from app.core.errors import Invalid
 from app.ingest.backoff import Backoff
 from app.ingest.exclusive import only_shipper
 from app.ingest.faults import fault_of
-from app.ingest.shipper import Stop
+from app.ingest.stopping import Stop
 from app.journal.status import FILE_NAME, ShipperStatus, read_status, write_status
 from app.logstore.interface import no_fault
 

@@ -14,7 +14,8 @@ from app.core.ids import OrgId
 from app.ingest.backoff import FIRST_SECONDS
 from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.shipper import Pace, Parts
+from app.ingest.pace import Pace
+from app.ingest.shipper import Parts
 from app.ingest.suspects import Suspects
 from app.journal.journal import TRIM_AT_ONCE, Journal
 from app.journal.status import read_status

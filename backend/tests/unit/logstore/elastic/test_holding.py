@@ -35,7 +35,8 @@ import os, sys
 from pathlib import Path
 
 from app.ingest.faults import fault_of
-from app.ingest.shipper import Parts, Shipper, Stop
+from app.ingest.shipper import Parts, Shipper
+from app.ingest.stopping import Stop
 from app.journal.journal import Journal
 from app.logstore.elastic.writer import ElasticWriter
 from tests.unit.ingest.shipping.entries import QUICK

@@ -13,7 +13,8 @@ from app.core.clock import SYSTEM_CLOCK
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Scope
 from app.ingest.directory import StreamTarget
-from app.ingest.shipper import Pace, Parts
+from app.ingest.pace import Pace
+from app.ingest.shipper import Parts
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
 from app.journal.status import HOLDING_BACK, read_status
