@@ -60,13 +60,18 @@ def wrapper_of(port: int, *, seconds: float = PATIENCE_SECONDS, **changes: Any) 
     return wrapper
 
 
-@pytest.fixture(autouse=True)
-def _closed_clients() -> Iterator[None]:
-    yield
+def _close_clients() -> None:
+    """While their servers are there: without one each waits in vain to say that it goes."""
     for pools in CLIENTS.values():
         for client in pools.values():
             client.close()
     CLIENTS.clear()
+
+
+@pytest.fixture(autouse=True)
+def _closed_clients() -> Iterator[None]:
+    yield
+    _close_clients()
 
 
 @pytest.fixture
@@ -74,6 +79,7 @@ def alone() -> Iterator[MongoServer]:
     server = MongoServer()
     server.start()
     yield server
+    _close_clients()
     server.remove()
 
 
@@ -81,6 +87,7 @@ def alone() -> Iterator[MongoServer]:
 def own() -> Iterator[MongoServer]:
     with replica_set() as server:
         yield server
+        _close_clients()
 
 
 @pytest.fixture
@@ -88,6 +95,7 @@ def guarded() -> Iterator[MongoServer]:
     with replica_set("--auth", "--keyFile", "KEY") as server:
         server.make_admin()
         yield server
+        _close_clients()
 
 
 @pytest.fixture
