@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -224,19 +224,8 @@ def in_pieces(batch: Batch, size: int) -> list[Batch]:
     start = held = 0
     for index, line in enumerate(batch.lines):
         if held and held + len(line) > ENTRY_BYTES:
-            pieces.append(_piece(batch, start, index))
+            pieces.append(batch.part(start, index))
             start, held = index, 0
         held += len(line)
-    pieces.append(_piece(batch, start, len(batch.lines)))
+    pieces.append(batch.part(start, len(batch.lines)))
     return pieces
-
-
-def _piece(batch: Batch, start: int, end: int) -> Batch:
-    return replace(
-        batch,
-        first_id=batch.first_id + start,
-        lines=batch.lines[start:end],
-        ids=batch.ids[start:end] if batch.ids else None,
-        indices=batch.indices[start:end] if batch.indices else None,
-        bad={index - start: code for index, code in batch.bad.items() if start <= index < end},
-    )
