@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,18 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
         sync_directory(path.parent)
     finally:
         Path(temporary).unlink()
+
+
+def replace_file(path: Path, parts: Iterable[bytes]) -> None:
+    """Makes a file of these, for one writer at a time; after a crash there is the old one or the new
+    one."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:

@@ -22,7 +22,7 @@ import orjson
 import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
-from app.core.durable_files import sync_directory
+from app.core.durable_files import replace_file, sync_directory
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.ingest.directory import StreamDirectory, StreamTarget
@@ -116,14 +116,8 @@ class Decisions:
             for held in self._held.values():
                 held.forget(through)
             lines = [_line(key, *turn) for key, held in self._held.items() for turn in held.turns]
-            partial = self._path.with_suffix(".partial")
             with _translated():
-                with partial.open("wb") as file:
-                    file.writelines(lines)
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(self._path)
-                sync_directory(self._path.parent)
+                replace_file(self._path, lines)
             self._lines = len(lines)
             self._limit = max(MAX_LINES, 2 * self._lines)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 import structlog
 
-from app.core.durable_files import sync_directory
+from app.core.durable_files import replace_file
 from app.ingest.metrics import UNEXPECTED
 
 log = structlog.get_logger(__name__)
@@ -176,14 +176,8 @@ class Suspects:
     def _store(self) -> None:
         known = None if self._suspicion is None else asdict(self._suspicion)
         content = orjson.dumps({"suspicion": known, "guilty": self._guilty})
-        partial = self._path.with_suffix(".partial")
         try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self._path)
-            sync_directory(self._path.parent)
+            replace_file(self._path, [content])
         except OSError as error:
             log.warning("shipper_suspects_unwritten", error=str(error))
 
