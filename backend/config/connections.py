@@ -52,8 +52,7 @@ class Doorway:
 
     def enter(self, holders: tuple[str, ...], now: float) -> bool:
         """Whether one more may come in."""
-        if self._shares.has_room(1, holders):
-            self._shares.hold(1, holders)
+        if self._shares.take(1, holders):
             return True
         self._refused += 1
         if self._said_at is None or now - self._said_at >= QUIET_SECONDS:

@@ -102,9 +102,8 @@ class DjangoBridge:
 
     @contextmanager
     def _admitted(self, network: str) -> Iterator[None]:
-        if not self._requests.has_room(1, (network,)):
+        if not self._requests.take(1, (network,)):
             raise Unavailable(_BUSY, code="busy", retry_after_seconds=1)
-        self._requests.hold(1, (network,))
         try:
             yield
         finally:

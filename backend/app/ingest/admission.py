@@ -69,14 +69,14 @@ class BodyShare:
         more = size - self.held
         if more <= 0:
             return
-        is_alone = self._shares.held == self.held
-        if not is_alone and not self._shares.has_room(more, self._holders):
+        if self._shares.held == self.held:
+            self._shares.hold(more, self._holders)
+        elif not self._shares.take(more, self._holders):
             raise OverLimit(
                 "too much is being worked on, or too much of this sender's",
                 code="intake_busy",
                 retry_after_seconds=1,
             )
-        self._shares.hold(more, self._holders)
         self.held = size
 
 

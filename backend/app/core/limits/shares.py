@@ -29,6 +29,13 @@ class Shares:
             self._held_by[holder] + amount <= _TIMES_OF_REST * left for holder in holders
         )
 
+    def take(self, amount: int, holders: tuple[str, ...]) -> bool:
+        """Holds so much more if there is room; whether there was."""
+        if not self.has_room(amount, holders):
+            return False
+        self.hold(amount, holders)
+        return True
+
     def hold(self, amount: int, holders: tuple[str, ...]) -> None:
         """Counts it, whether there is room or not."""
         self.held += amount

@@ -12,8 +12,7 @@ from app.core.limits.shares import Shares
 def most(shares: Shares, *holders: str) -> int:
     """Takes one after the other until there is no room; how many those were."""
     count = 0
-    while shares.has_room(1, holders):
-        shares.hold(1, holders)
+    while shares.take(1, holders):
         count += 1
     return count
 
@@ -43,6 +42,5 @@ def test_what_is_given_back_is_free_again_and_nothing_is_remembered() -> None:
 def test_there_is_never_more_held_than_there_is(wanted: list[tuple[str, int]]) -> None:
     shares = Shares(1000)
     for holder, amount in wanted:
-        if shares.has_room(amount, (holder,)):
-            shares.hold(amount, (holder,))
+        shares.take(amount, (holder,))
     assert shares.held <= 1000
