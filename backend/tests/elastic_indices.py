@@ -33,6 +33,12 @@ def own_indices() -> Iterator[Path]:
         cluster.close()
 
 
+def set_flood_block(cluster: Cluster, days: int, *, is_on: bool) -> None:
+    """What Elasticsearch sets itself when its disk is full: partitions of this class take nothing."""
+    body = {"index.blocks.read_only_allow_delete": True if is_on else None}
+    cluster.call("PUT", f"/{cluster.prefix}-{days}d-*/_settings", body=body)
+
+
 def answered_health(store: LogReader | LogWriter) -> StoreHealth:
     """What a store says of itself once its server answers within the second that health may take,
     for which tests beside this one may keep it too busy."""

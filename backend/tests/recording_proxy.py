@@ -50,6 +50,10 @@ class RecordingProxy:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
+    def before(self, location: Path) -> Path:
+        """The same indices of an Elasticsearch, reached through this."""
+        return Path(f"{self.url}#{str(location).partition('#')[2]}")
+
     def close(self) -> None:
         """Ends it."""
         self._server.shutdown()

@@ -141,7 +141,7 @@ def proxy() -> Iterator[RecordingProxy]:
 
 @pytest.fixture
 def keeper(location: Path, proxy: RecordingProxy) -> Iterator[StoreThrough]:
-    behind = Path(f"{proxy.url}#{str(location).partition('#')[2]}")
+    behind = proxy.before(location)
     opened = StoreThrough(ElasticDirectWriter(behind), DefaultStreams())
     yield opened
     opened.close()

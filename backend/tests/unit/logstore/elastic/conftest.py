@@ -41,7 +41,7 @@ def proxy() -> Iterator[RecordingProxy]:
 @pytest.fixture
 def through(location: Path, proxy: RecordingProxy) -> Path:
     """The same indices, behind it."""
-    return Path(f"{proxy.url}#{str(location).partition('#')[2]}")
+    return proxy.before(location)
 
 
 @pytest.fixture

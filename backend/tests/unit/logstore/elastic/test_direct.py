@@ -59,7 +59,7 @@ def test_sent_again_a_record_meets_itself(writer: ElasticDirectWriter, location:
 @pytest.mark.parametrize("status", [400, 404, 503])
 def test_what_was_not_stored_is_taken_when_it_is_sent_again(location: Path, status: int) -> None:
     proxy = RecordingProxy(HOSTS)
-    writer = ElasticDirectWriter(f"{proxy.url}#{str(location).partition('#')[2]}")
+    writer = ElasticDirectWriter(proxy.before(location))
     proxy.answers["/_bulk"] = status
     # A 400 is nothing that Elasticsearch says of a store that is away.
     with suppress(Broken):

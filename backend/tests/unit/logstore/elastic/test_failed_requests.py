@@ -15,6 +15,7 @@ from app.logstore.types import Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, JOURNAL, a_record, a_sent_record
+from tests.elastic_indices import set_flood_block
 from tests.recording_proxy import RecordingProxy
 
 pytestmark = pytest.mark.elastic
@@ -92,8 +93,7 @@ def test_a_commit_that_fails_behind_its_position_goes_on_from_there(
     writer = ElasticWriter(location, limits=NO_PATIENCE)
     _append(writer, 1, a_record("1", retention_class=3))
     writer.commit()
-    block = {"index.blocks.read_only_allow_delete": True}
-    cluster.call("PUT", f"/{cluster.prefix}-3d-*/_settings", body=block)
+    set_flood_block(cluster, 3, is_on=True)
     entries = {
         number: a_record(f"{number}", retention_class=3 if number == 4 else 30)
         for number in range(2, 6)
@@ -102,7 +102,7 @@ def test_a_commit_that_fails_behind_its_position_goes_on_from_there(
         _append(writer, number, record)
     with pytest.raises(Unavailable):
         writer.commit()
-    cluster.call("PUT", f"/{cluster.prefix}-3d-*/_settings", body=dict.fromkeys(block))
+    set_flood_block(cluster, 3, is_on=False)
     for number, record in entries.items():
         _append(writer, number, record)
     writer.commit()

@@ -19,6 +19,7 @@ from app.journal.journal import Journal
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import ElasticWriter
+from tests.elastic_indices import set_flood_block
 from tests.shipping import is_shipped, shipping, until
 from tests.unit.ingest.shipping.entries import ACME, GLOBEX, QUICK, batch, messages
 
@@ -62,15 +63,6 @@ def _entries(name: str) -> list[bytes]:
     ]
 
 
-def _block(cluster: Cluster, *, is_blocked: bool) -> None:
-    value = True if is_blocked else None
-    cluster.call(
-        "PUT",
-        f"/{cluster.prefix}-3d-*/_settings",
-        body={"index.blocks.read_only_allow_delete": value},
-    )
-
-
 def test_what_is_held_alone_stays_and_nothing_is_lost_or_doubled_by_kills(
     location: Path, cluster: Cluster, reader: ElasticReader, tmp_path: Path
 ) -> None:
@@ -79,7 +71,7 @@ def test_what_is_held_alone_stays_and_nothing_is_lost_or_doubled_by_kills(
     writer = ElasticWriter(location, holds_back=True)
     with shipping(Parts(journal, writer, streams), QUICK):
         until(lambda: is_shipped(journal))
-        _block(cluster, is_blocked=True)
+        set_flood_block(cluster, 3, is_on=True)
         journal.append(_entries("held"))
         # All that is not held is forgotten.
         until(lambda: journal.state().entries == 2)
@@ -100,7 +92,7 @@ def test_what_is_held_alone_stays_and_nothing_is_lost_or_doubled_by_kills(
             f"{one} of {n}" for one in names for n in (0, 2, 4)
         )
         assert len(messages(reader, GLOBEX)) == 2
-        _block(cluster, is_blocked=False)
+        set_flood_block(cluster, 3, is_on=False)
         until(lambda: is_shipped(journal))
     writer.close()
     assert journal.state().entries == 0

@@ -49,7 +49,7 @@ def writer(writer: ElasticWriter) -> ElasticWriter:
 @pytest.mark.usefixtures("writer")
 def test_many_tables_are_one_round_trip(location: Path) -> None:
     proxy = RecordingProxy(HOSTS)
-    reader = ElasticReader(f"{proxy.url}#{str(location).partition('#')[2]}")
+    reader = ElasticReader(proxy.before(location))
     plan = AggregatePlan(
         Everything(),
         ALWAYS,

@@ -15,7 +15,7 @@ from app.logstore.types import Position, RoutedRecord, SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, JOURNAL, NOON_NS, a_record
-from tests.elastic_indices import answered_health
+from tests.elastic_indices import answered_health, set_flood_block
 
 pytestmark = pytest.mark.elastic
 PATIENCE_SECONDS = 0.3
@@ -37,22 +37,13 @@ def _ids(reader: ElasticReader) -> set[str]:
     return {record.id for record in page.records}
 
 
-def _block(cluster: Cluster, days: int, *, is_blocked: bool) -> None:
-    value = True if is_blocked else None
-    cluster.call(
-        "PUT",
-        f"/{cluster.prefix}-{days}d-*/_settings",
-        body={"index.blocks.read_only_allow_delete": value},
-    )
-
-
 def test_one_blocked_partition_holds_back_its_entries_alone(
     writer: ElasticWriter, reader: ElasticReader, cluster: Cluster
 ) -> None:
     blocked, free = a_record(retention_class=3), a_record(retention_class=30)
     _append(writer, 1, blocked, free)
     assert writer.commit() is None
-    _block(cluster, 3, is_blocked=True)
+    set_flood_block(cluster, 3, is_on=True)
     waiting = a_record(retention_class=3, attributes={"new": 1})
     others = [a_record(retention_class=30) for _ in range(3)]
     _append(writer, 2, others[0])
@@ -62,7 +53,7 @@ def test_one_blocked_partition_holds_back_its_entries_alone(
     assert _ids(reader) == {blocked.id, free.id, *(one.id for one in others)}
     for health in (answered_health(writer), answered_health(reader)):
         assert (health.status, health.broken) == ("degraded", ("3d-pool0/2026-11-20",))
-    _block(cluster, 3, is_blocked=False)
+    set_flood_block(cluster, 3, is_on=False)
     until = time.monotonic() + RECOVERY_SECONDS
     while writer.commit() is not None:
         assert time.monotonic() < until
@@ -76,12 +67,12 @@ def test_entries_behind_a_held_one_are_known_only_when_it_is_stored(
 ) -> None:
     _append(writer, 1, a_record(retention_class=3))
     writer.commit()
-    _block(cluster, 3, is_blocked=True)
+    set_flood_block(cluster, 3, is_on=True)
     held, other = a_record(retention_class=3), a_record()
     _append(writer, 2, held)
     _append(writer, 3, other)
     assert writer.commit() == Position(JOURNAL, 2)
-    _block(cluster, 3, is_blocked=False)
+    set_flood_block(cluster, 3, is_on=False)
     # The shipper is killed and another one begins behind the last trim.
     again = ElasticWriter(location, holds_back=True)
     for number, record in ((2, held), (3, other)):
@@ -99,14 +90,14 @@ def test_a_caller_that_trims_everything_is_told_that_it_must_not(
     writer = ElasticWriter(location, limits=Limits(PATIENCE_SECONDS))
     _append(writer, 1, a_record(retention_class=3))
     writer.commit()
-    _block(cluster, 3, is_blocked=True)
+    set_flood_block(cluster, 3, is_on=True)
     record = a_record(retention_class=3)
     _append(writer, 2, record)
     with pytest.raises(Unavailable):
         writer.commit()
     with pytest.raises(Unavailable, match="append again"):
         _append(writer, 3, a_record())
-    _block(cluster, 3, is_blocked=False)
+    set_flood_block(cluster, 3, is_on=False)
     _append(writer, 2, record)
     assert writer.commit() is None
     writer.close()

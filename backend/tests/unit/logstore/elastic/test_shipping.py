@@ -25,6 +25,7 @@ from app.logstore.types import SearchPlan
 from app.query.filters import Everything
 from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
 from tests.conformance.records import ALWAYS
+from tests.elastic_indices import set_flood_block
 from tests.shipping import shipping, until
 
 pytestmark = pytest.mark.elastic
@@ -74,12 +75,6 @@ def _expected(names: list[str]) -> Counter[str]:
     return Counter(f"{name} {place}" for name in names for place in range(RECORDS))
 
 
-def _block(cluster: Cluster, *, is_blocked: bool) -> None:
-    value = True if is_blocked else None
-    body = {"index.blocks.read_only_allow_delete": value}
-    cluster.call("PUT", f"/{cluster.prefix}-3d-*/_settings", body=body)
-
-
 def test_others_go_on_while_one_index_refuses_more_than_lanes_hold_and_all_is_shipped_once(
     journal: Journal, reader: ElasticReader, cluster: Cluster, location: Path
 ) -> None:
@@ -88,7 +83,7 @@ def test_others_go_on_while_one_index_refuses_more_than_lanes_hold_and_all_is_sh
         for org_id in (ACME, GLOBEX):
             _take_in(journal, org_id, names[0])
         until(lambda: journal.state().entries == 0)
-        _block(cluster, is_blocked=True)
+        set_flood_block(cluster, 3, is_on=True)
         for name in names[1:]:
             for org_id in (ACME, GLOBEX):
                 _take_in(journal, org_id, name)
@@ -97,7 +92,7 @@ def test_others_go_on_while_one_index_refuses_more_than_lanes_hold_and_all_is_sh
         assert _found(reader, ALICE) == _expected(names[:1])
         until(lambda: journal.state().entries == ENTRIES)
         until(lambda: _held(journal) == ENTRIES * RECORDS)
-        _block(cluster, is_blocked=False)
+        set_flood_block(cluster, 3, is_on=False)
         until(lambda: journal.state().entries == 0)
     for scope in (ALICE, CHARLIE):
         assert _found(reader, scope) == _expected(names)
