@@ -81,7 +81,7 @@ class Shipper:
         self._waiting = Waiting()
         # The first entry that the store could not take whole.
         self._held: int | None = None
-        self._committed = self._trimmed = 0
+        self._committed = 0
         self._commit_began = -math.inf
         self._maintained = clock.monotonic()
         self._saying = Saying(parts.journal, clock)
@@ -119,7 +119,7 @@ class Shipper:
         after = state.shipped_number
         # What a commit held back before has been let go of with whatever failed since.
         self._held = None
-        self._committed, self._trimmed = after, 0
+        self._committed = after
         self._holding.begin(state.last_number)
         # A kill may have cut the last trim short.
         self._trim(after, frozenset())
@@ -327,11 +327,8 @@ class Shipper:
         return "running" if self._suspects.careful is None else ISOLATING
 
     def _trim(self, through: int, kept: Set[int]) -> None:
-        if through <= self._trimmed and not kept:
-            return
         try:
-            self._trimmed = self._holding.trim(through, kept)
-            self._decisions.forget(self._trimmed)
+            self._decisions.forget(self._holding.trim(through, kept))
         except ElkError as error:
             # The next trim takes these too, and a second shipping finds them stored.
             metrics.RETRIES.labels("trim").inc()
