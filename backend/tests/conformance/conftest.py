@@ -14,8 +14,8 @@ from tests.conformance.stores import (
     STORES,
     Store,
     StoreKind,
-    delete_indices,
 )
+from tests.elastic_indices import delete_indices
 
 HERE = Path(__file__).parent
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from app.core.scope import Scope
-from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.registry import open_reader, open_writer
 from app.logstore.types import (
     AggregatePlan,
@@ -29,6 +27,7 @@ from app.logstore.types import (
 from app.query.filters import Everything, Filter
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, JOURNAL, a_sent_record
+from tests.elastic_indices import delete_indices
 
 EVERYTHING = Everything()
 
@@ -143,12 +142,3 @@ class Store:
         self.close()
         if self.kind.name == "elastic":
             delete_indices(self.kind.location(self._directory).name.partition("#")[2])
-
-
-def delete_indices(prefix: str) -> None:
-    """Deletes whatever begins so on the server."""
-    cluster = Cluster(ELASTIC_HOSTS or "")
-    cluster.call("DELETE", f"/{prefix}*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{prefix}*")
-    cluster.close()

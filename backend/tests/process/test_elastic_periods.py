@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.logstore.elastic.cluster import Cluster, Missing
+from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.mapping import ATTRIBUTE_TYPES, PROPERTIES
 from app.logstore.elastic.names import home_of_index
 from app.logstore.elastic.reader import ElasticReader
@@ -23,6 +21,7 @@ from app.logstore.types import SearchPlan, TimeRange
 from app.query.fields import field_named
 from app.query.filters import Equals, Everything
 from tests.conformance.cast import ALICE
+from tests.elastic_indices import own_indices
 from tests.process import elastic_periods as periods
 from tests.process.running import BACKEND
 from tests.process.service import report
@@ -39,14 +38,8 @@ LAG_NS = 3 * periods.NS_PER_DAY
 @pytest.fixture
 def location() -> Iterator[Path]:
     """Hosts with a prefix of this test's own."""
-    prefix = f"p{os.urandom(6).hex()}"
-    hosts = os.environ["ELASTICSEARCH_HOSTS"]
-    yield Path(f"{hosts}#{prefix}")
-    cluster = Cluster(Path(hosts))
-    cluster.call("DELETE", f"/{prefix}-*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{prefix}")
-    cluster.close()
+    with own_indices() as own:
+        yield own
 
 
 class Part:

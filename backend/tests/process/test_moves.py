@@ -14,12 +14,13 @@ import orjson
 import pytest
 
 from app.core.ids import OrgId
-from app.logstore.elastic.cluster import Cluster, Missing
+from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.stock import ElasticStock
 from app.logstore.moving import ALL
 from app.logstore.partitions import period_of
 from app.logstore.types import NS_PER_DAY
 from app.streams.known_places import READERS_FRESH_SECONDS
+from tests.elastic_indices import delete_indices
 from tests.process.programs import Program, environment_of, manage
 from tests.process.service import Service, Tenant, report
 
@@ -36,11 +37,7 @@ def prefix() -> Iterator[str]:
     """Begins the names of this test's indices."""
     own = f"m{os.urandom(6).hex()}"
     yield own
-    cluster = Cluster(f"{HOSTS}#{own}")
-    cluster.call("DELETE", f"/{own}-*")
-    with suppress(Missing):
-        cluster.call("DELETE", f"/_index_template/{own}*")
-    cluster.close()
+    delete_indices(own)
 
 
 def lines(count: int) -> list[bytes]:

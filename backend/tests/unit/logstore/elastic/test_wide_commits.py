@@ -44,7 +44,5 @@ def test_more_partitions_than_a_requests_path_can_name_are_committed_and_seen(
         answer = cluster.search(cluster.partitions, counted)
         assert answer["hits"]["total"]["value"] == count
     finally:
-        cluster.call("DELETE", f"/{cluster.prefix}-*")
-        cluster.call("DELETE", f"/_index_template/{cluster.prefix}*")
         writer.close()
         cluster.close()
