@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from app.audit.models import AuditEntry
+from app.core.clock import SYSTEM_CLOCK, utc_now
 from app.core.errors import Full
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Scope
@@ -34,7 +35,7 @@ PATH = "/api/v1/quarantine/"
 SEARCH = "/api/v1/logs/search/"
 BAD_LINE = b'{"message": "half a li'
 GOOD_LINE = '{"message": "a whole line", "status": 7}'
-ALWAYS: dict[str, Any] = {"from": 0, "to": "now+1000d"}
+ALWAYS: dict[str, Any] = {"from": 0, "to": "2262-01-01"}
 QUICK = Pace(commit_seconds=0.02)
 
 
@@ -249,7 +250,7 @@ def test_a_replay_that_was_cut_off_is_finished_with_its_text(
         text=GOOD_LINE,
         actor_kind="user",
         actor_id="somebody",
-        begun_at="2026-11-20T12:00:00Z",
+        begun_at=utc_now(),
     )
     assert alice.client.get(f"{PATH}{entry_id}/").json()["replayed"] is None
     other = replay(alice, entry_id, '{"message": "another"}')
@@ -289,15 +290,15 @@ def has_room(journal: Journal, payload: bytes) -> bool:
 
 def test_two_at_once_store_one_record(alice: Person, shelf: Shelf, journal: Journal) -> None:
     entry_id = quarantine(journal, shelf, alice.org_id)
-    first = claimed_by_another(alice.scope, entry_id)
+    record_id = claimed_by_another(alice.scope, entry_id)
     assert replay(alice, entry_id).status_code == 202
-    journal.append([first])
+    journal.append([sent_by_another(alice.scope, record_id)])
     ship(journal, shelf, journal.state().last_number)
     assert len(hits(alice)) == 1
 
 
-def claimed_by_another(scope: Scope, entry_id: str) -> bytes:
-    """The journal entry of somebody who replays at the same time with the same text."""
+def claimed_by_another(scope: Scope, entry_id: str) -> str:
+    """Somebody begins to replay it at the same time with the same text; the id of the record."""
     key = entry_key(entry_id)
     Replay.objects.create_for(
         scope,
@@ -306,16 +307,22 @@ def claimed_by_another(scope: Scope, entry_id: str) -> bytes:
         text=GOOD_LINE,
         actor_kind="user",
         actor_id="bob",
-        begun_at="2026-11-20T12:00:00Z",
+        begun_at=utc_now(),
     )
+    return f"replay-{key}"
+
+
+def sent_by_another(scope: Scope, record_id: str) -> bytes:
+    """Their journal entry. A sent id is remembered for a day, so it is of now like ours."""
+    now_ns = SYSTEM_CLOCK.now_ns()
     return encode(
         Batch(
             org_id=scope.org_id,
-            received_ns=NOON_NS + 1,
-            first_id=uuid7_run(NOON_NS // 1_000_000),
+            received_ns=now_ns,
+            first_id=uuid7_run(now_ns // 1_000_000),
             protocol="replay",
             lines=[GOOD_LINE.encode()],
-            ids=[f"replay-{key}"],
+            ids=[record_id],
         )
     )
 
