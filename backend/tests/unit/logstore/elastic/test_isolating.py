@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,12 +55,11 @@ def test_a_record_that_a_defect_meets_is_isolated_and_all_are_there_once(
     location: Path, reader: ElasticReader, tmp_path: Path, step: str
 ) -> None:
     journal = Journal(tmp_path, max_bytes=64 << 20)
-    now_ns = time.time_ns()
     lines = [b'{"message":"good %d"}' % n for n in range(20)]
     sent = [b'{"message":"sent %d","id":"s%d"}' % (n, n) for n in range(5)]
-    journal.append([batch(*lines[:10], received_ns=now_ns), batch(*sent, received_ns=now_ns)])
-    journal.append([batch(*lines[10:15], b'{"message":"odd"}', *lines[15:], received_ns=now_ns)])
-    journal.append([batch(b'{"message":"theirs"}', org_id=GLOBEX, received_ns=now_ns)])
+    journal.append([batch(*lines[:10]), batch(*sent)])
+    journal.append([batch(*lines[10:15], b'{"message":"odd"}', *lines[15:])])
+    journal.append([batch(b'{"message":"theirs"}', org_id=GLOBEX)])
     writer = DefectiveWriter(location, holds_back=True)
     writer.step = step
     with shipping(Parts(journal, writer, DefaultStreams()), QUICK):
