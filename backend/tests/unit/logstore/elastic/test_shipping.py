@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.core.clock import SYSTEM_CLOCK
-from app.core.ids import OrgId, uuid7_run
+from app.core.ids import OrgId
 from app.core.scope import Scope
 from app.ingest.directory import StreamTarget
 from app.ingest.pace import Pace
 from app.ingest.shipper import Parts
-from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
 from app.journal.status import HOLDING_BACK, read_status
 from app.logstore.elastic.cluster import Cluster
@@ -27,6 +25,7 @@ from tests.conformance.cast import ACME, ALICE, CHARLIE, GLOBEX
 from tests.conformance.records import ALWAYS
 from tests.elastic_indices import set_flood_block
 from tests.shipping import shipping, until
+from tests.unit.ingest.shipping.entries import batch
 
 pytestmark = pytest.mark.elastic
 QUICK = Pace(commit_seconds=0.1, status_seconds=0.05, maintain_seconds=0.5)
@@ -48,14 +47,12 @@ def _class_of(org_id: OrgId, _stream: str) -> StreamTarget:
 
 
 def _take_in(journal: Journal, org_id: OrgId, name: str) -> None:
-    now_ns = SYSTEM_CLOCK.now_ns()
-    lines = [
+    """All are received at one time: the next day has another index, which is not blocked."""
+    lines = (
         b'{"message":"%s %d","text":"%s"}' % (name.encode(), place, b"x" * 500)
         for place in range(RECORDS)
-    ]
-    first_id = uuid7_run(now_ns // 1_000_000)
-    batch = Batch(org_id, now_ns, first_id, "ndjson", lines, stream="", bad={})
-    journal.append([encode(batch)])
+    )
+    journal.append([batch(*lines, org_id=org_id)])
 
 
 @contextmanager
