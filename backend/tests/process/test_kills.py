@@ -82,41 +82,34 @@ FAULTS = (
     "ship:after_commit",
     "ship:before_trim",
 )
-SENDING_SECONDS = 2.0
-# A merge comes with the eighth commit, and there is one a second.
-SENDING_FOR_A_MERGE_SECONDS = 12.0
 
 
-@pytest.mark.parametrize(
-    ("fault", "seconds"),
-    [
-        *((f"{fault}:2", SENDING_SECONDS) for fault in FAULTS),
-        ("merge:1", SENDING_FOR_A_MERGE_SECONDS),
-    ],
-)
+@pytest.mark.parametrize("fault", [*(f"{fault}:2" for fault in FAULTS), "merge:1"])
 def test_a_shipper_that_dies_in_the_middle_ships_everything_once(
-    own_service: Service, fault: str, seconds: float
+    own_service: Service, fault: str
 ) -> None:
     own_service.environment["ELKV_FAULT"] = fault
     own_service.start()
     tenant = own_service.join("Acme")
     sent = 0
+    deadline = time.monotonic() + SETTLE_SECONDS
     with tenant.client() as client:
-        for number in range(40):
+        # A merge comes with the eighth commit only, and how soon that is depends on the machine.
+        while "shipper was ended by SIGKILL" not in own_service.told:
+            assert time.monotonic() < deadline, own_service.told
             lines = [
-                orjson.dumps({"message": f"n {number}", "mark": f"{number}-{index}"})
+                orjson.dumps({"message": f"n {sent}", "mark": f"{sent}-{index}"})
                 for index in range(50)
             ]
             answer = client.post("/api/v1/logs/", content=b"\n".join(lines))
             assert answer.status_code == 202
             sent += answer.json()["accepted"]
-            time.sleep(seconds / 40)
+            time.sleep(0.05)
     # Every shipper of this group dies at the same point: two of its own making, then a sound one.
-    own_service.hear("shipper was ended by SIGKILL")
     own_service.kill()
     del own_service.environment["ELKV_FAULT"]
     own_service.start()
     tenant.wait_until_indexed(SETTLE_SECONDS)
     found = marks(tenant)
-    assert len(found) == sent == 2_000
+    assert len(found) == sent
     assert set(found.values()) == {1}
