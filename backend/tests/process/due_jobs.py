@@ -48,6 +48,15 @@ def note(name: str, seconds: float = 0.0) -> None:
     write(f"ended {name}")
 
 
+@app.task(name="tests.held")
+def held(name: str) -> None:
+    """Says that it runs, and goes on until there is a file of its name beside the ledger."""
+    write(f"began {name}")
+    while not Path(os.environ["ELKV_LEDGER"]).with_name(name).exists():
+        time.sleep(0.02)
+    write(f"ended {name}")
+
+
 @app.task(name="tests.die_once")
 def die_once() -> None:
     """Takes its worker along, the first time."""
