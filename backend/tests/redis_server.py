@@ -75,6 +75,13 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def become_replica(self) -> None:
+        """Of nobody: it answers questions, and refuses to be written to."""
+        self.client().replicaof("127.0.0.1", 1)
+
+    def become_primary(self) -> None:
+        self.client().replicaof("NO", "ONE")
+
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from app.core.clock import SYSTEM_CLOCK, Clock
@@ -26,6 +26,7 @@ from app.core.errors import Broken, Unavailable
 __all__ = [
     "Breaker",
     "RedisError",
+    "ResponseError",
     "answering",
     "asking",
     "async_client",
@@ -41,10 +42,11 @@ __all__ = [
 
 log = structlog.get_logger(__name__)
 
-# A connection that Redis closed, as in a restart, is opened anew once. What took too long is not
-# tried again: twice the time limit would not be bounded by it.
+# A connection that Redis closed, as in a restart, is opened anew once; so is one to a server that is
+# a replica by now, since behind its address there may be another one. What took too long is not tried
+# again: twice the time limit would not be bounded by it.
 _RETRIES = 1
-_RETRIED = (redis.ConnectionError,)
+_RETRIED = (redis.ConnectionError, redis.ReadOnlyError)
 _RETRY_AFTER_SECONDS = 2
 _AWAY_SECONDS = 1.0
 _KEYS_AT_ONCE = 500

@@ -32,6 +32,8 @@ PULSE_SILENT_SECONDS = 35
 JOB_SILENT_SECONDS = 50
 # With less than this beside the journal somebody should look.
 LEAST_FREE_BYTES = 64 << 20
+# How long what a check wrote stays there.
+_WRITTEN_SECONDS = 60
 # It says that it lives every few seconds, unless a commit takes long.
 SHIPPER_SILENT_SECONDS = 30
 
@@ -72,10 +74,16 @@ def check_database() -> Report:
 
 
 def check_redis() -> Report:
-    """Limits, queues, the cache. One that throws keys away would throw away these."""
+    """Limits, queues, the cache. One that throws keys away would throw away these; one that is full,
+    cannot save, or is a replica by now still answers questions."""
+    facts: dict[str, object] = {"type": "redis"}
     with redis.answering():
         memory = redis.client().info("memory")
-    facts: dict[str, object] = {"type": "redis"}
+        try:
+            redis.client().set(redis.key_of("health"), "", ex=_WRITTEN_SECONDS)
+        except redis.ResponseError as error:
+            log.warning("redis_refuses_writes", error=str(error))
+            return Report(Status.DOWN, {**facts, "detail": "it refuses to be written to"})
     policy = memory.get("maxmemory_policy", "noeviction")
     if memory.get("maxmemory") and policy != "noeviction":
         facts["detail"] = f"maxmemory-policy is {policy}, it has to be noeviction"

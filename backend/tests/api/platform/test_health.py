@@ -306,6 +306,19 @@ def test_redis_is_asked_for_what_it_does_with_our_keys(
     assert "allkeys-lru" in str(forgetful.facts["detail"])
 
 
+def test_redis_that_takes_nothing_in_is_down(own_redis: RedisServer, use_redis: UseRedis) -> None:
+    use_redis(own_redis)
+    own_redis.client().config_set("maxmemory", "1")
+    full = check_redis()
+    assert full == Report(Status.DOWN, {"type": "redis", "detail": "it refuses to be written to"})
+    own_redis.client().config_set("maxmemory", "0")
+    assert check_redis().status is Status.UP
+    own_redis.become_replica()
+    assert check_redis() == full
+    own_redis.become_primary()
+    assert check_redis().status is Status.UP
+
+
 @pytest.mark.parametrize("trouble", ["killed", "hanging"])
 def test_redis_that_is_away_is_down_within_its_time_and_up_again_by_itself(
     anonymous: APIClient,

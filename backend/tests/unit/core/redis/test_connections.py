@@ -120,6 +120,35 @@ def test_a_restart_that_nobody_saw_is_not_noticed(
     assert ask()
 
 
+def test_a_connection_to_what_became_a_replica_is_not_used_again(
+    own_redis: RedisServer, use_redis: UseRedis
+) -> None:
+    """Behind the address there may be another server by now."""
+    use_redis(own_redis)
+    before = client().client_id()
+    own_redis.become_replica()
+    with pytest.raises(Unavailable), answering():
+        client().set("a", 1)
+    own_redis.become_primary()
+    assert client().set("a", 1)
+    assert client().client_id() != before
+
+
+def test_nor_is_one_of_an_event_loop(own_redis: RedisServer, use_redis: UseRedis) -> None:
+    async def ask() -> None:
+        async with async_client() as connections:
+            before = await connections.client_id()
+            own_redis.become_replica()
+            with pytest.raises(Unavailable), answering():
+                await connections.set("a", 1)
+            own_redis.become_primary()
+            assert await connections.set("a", 1)
+            assert await connections.client_id() != before
+
+    use_redis(own_redis)
+    asyncio.run(ask())
+
+
 @pytest.mark.parametrize("ask", WAYS, ids=NAMES)
 def test_a_password_and_tls_are_asked_for_and_given(
     use_redis: UseRedis, certificate: tuple[Path, Path], ask: Callable[[], bool]
