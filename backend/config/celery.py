@@ -79,6 +79,8 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     # For ever: a broker that comes back is found without a restart.
     broker_connection_max_retries=None,
+    # Also one that answered, but refused what it was told.
+    broker_channel_error_retry=True,
     # Who publishes from a request is told within seconds that the broker is away.
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
     worker_soft_shutdown_timeout=float(settings.WORKER_SHUTDOWN_SECONDS),

@@ -332,6 +332,26 @@ def test_a_job_goes_on_while_redis_is_away_and_its_worker_too(
     assert group.said("began") == ["long", "next", "last"]
 
 
+def test_a_job_goes_on_while_redis_takes_nothing_in_and_its_worker_too(
+    group: Group, own_redis: RedisServer
+) -> None:
+    def refused() -> int:
+        said: Any = own_redis.client().info("errorstats")
+        return int(said.get("errorstat_READONLY", {"count": 0})["count"])
+
+    group.worker(2)
+    group.send("tests.note", "long", 6.0)
+    wait_until(lambda: "long" in group.said("began"))
+    own_redis.become_replica()
+    # Also when it connects anew.
+    wait_until(lambda: group.ended() or refused() >= 3)
+    wait_until(lambda: "long" in group.said("ended"))
+    own_redis.become_primary()
+    group.send("tests.note", "next")
+    wait_until(lambda: group.ended() or "next" in group.said("ended"))
+    assert group.ended() == []
+
+
 def test_a_dead_beat_and_a_dead_worker_are_noticed_and_told_apart(
     tmp_path: Path,
     own_redis: RedisServer,
