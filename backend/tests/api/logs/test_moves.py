@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 from typing_extensions import override
 
+from app.core.clock import SYSTEM_CLOCK
 from app.core.errors import Conflict, Unavailable
 from app.core.file_lock import file_lock
 from app.core.ids import OrgId
@@ -402,8 +403,10 @@ def test_another_store_takes_records_where_they_belong_there(
 
 
 def test_the_command_goes_on_with_what_was_begun(location: Path, alice: Person) -> None:
-    fill(ElasticWriter(location), *records_of(alice.org_id, LAST_WEEK_NS))
-    move = begin_move(alice.scope, TO_OWN, LAST_WEEK)
+    # The command asks the machine's clock: the period is over then, and its retention is not.
+    received_ns = SYSTEM_CLOCK.now_ns() - 14 * NS_PER_DAY
+    fill(ElasticWriter(location), *records_of(alice.org_id, received_ns))
+    move = begin_move(alice.scope, TO_OWN, Home(30, "pool0", period_of(30, received_ns)))
     said = run(alice.slug, "--to", "own", "--offline", "--batch-records", "4")
     assert "records moved" in said
     assert {one.phase for one in list_moves(alice.scope, TO_OWN)} == {"done"}
