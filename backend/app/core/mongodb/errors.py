@@ -17,6 +17,8 @@ from pymongo.errors import (
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
+    WriteConcernError,
+    WriteError,
 )
 
 P = ParamSpec("P")
@@ -26,6 +28,9 @@ _DUPLICATE_KEY = 11_000
 _AUTHENTICATION_FAILED = 18
 _TOO_LARGE = 10_334
 _TRANSIENT = "TransientTransactionError"
+# Of a write that met a server which is no primary any more, or shuts down. As an answer to a whole
+# command the driver knows them.
+_NOT_PRIMARY = {91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436}
 
 
 def as_django_error(error: Exception) -> DatabaseError:
@@ -70,7 +75,12 @@ def _kind_of(error: Exception) -> type[DatabaseError]:
             return IntegrityError
         case DocumentTooLarge() | BSONError() | OverflowError():
             return DataError
-        case ConnectionFailure() | ExecutionTimeout():
+        # What a majority did not confirm may be written or not, as with a lost connection.
+        case ConnectionFailure() | ExecutionTimeout() | WriteConcernError():
+            return OperationalError
+        case BulkWriteError() if _is_cut_off(error):
+            return OperationalError
+        case WriteError(code=code) if code in _NOT_PRIMARY:
             return OperationalError
         case PyMongoError() if error.has_error_label(_TRANSIENT):
             return OperationalError
@@ -86,10 +96,16 @@ def _is_duplicate(error: BulkWriteError) -> bool:
     return any(one.get("code") == _DUPLICATE_KEY for one in _refusals(error))
 
 
+def _is_cut_off(error: BulkWriteError) -> bool:
+    # Without any refusal only the confirmation is missing.
+    return all(one.get("code") in _NOT_PRIMARY for one in _refusals(error))
+
+
 def _text_of(error: Exception) -> str:
     # Of a refused write the driver also shows the row: it would put a person's data into the log.
     if isinstance(error, BulkWriteError):
-        return "; ".join(map(_text_of_refusal, _refusals(error)))
+        said = "; ".join(map(_text_of_refusal, _refusals(error)))
+        return said or "the write was not confirmed by a majority"
     if isinstance(error, DuplicateKeyError):
         return _text_of_refusal(error.details or {})
     # Of its report on every server, and of the whole answer of one, the first part says it.

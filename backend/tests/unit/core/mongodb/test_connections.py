@@ -16,9 +16,13 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.db.models import F
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     NetworkTimeout,
     PyMongoError,
     ServerSelectionTimeoutError,
+    WriteConcernError,
+    WriteError,
+    WTimeoutError,
 )
 
 from app.audit.models import AuditEntry
@@ -175,6 +179,27 @@ def test_a_transaction_is_repeated_unless_its_time_is_used_up(
     error = as_django_error(cause)
     error.__cause__ = cause
     assert is_transient(error) is is_worth_it
+
+
+INTERRUPTED = {"code": 11_602, "errmsg": "operation was interrupted"}
+NOT_PRIMARY = {"code": 10_107, "errmsg": "Not primary while writing to elk.users_user", "op": {}}
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        WriteConcernError("operation was interrupted", 11_602),
+        WTimeoutError("waiting for replication timed out", 64),
+        WriteError("Not primary while writing to elk.users_user", 10_107),
+        BulkWriteError({"writeErrors": [], "writeConcernErrors": [INTERRUPTED]}),
+        BulkWriteError({"writeErrors": [NOT_PRIMARY], "writeConcernErrors": []}),
+    ],
+)
+def test_a_write_that_a_change_of_primaries_cut_off_may_be_tried_again(cause: PyMongoError) -> None:
+    """Seen in a replica set of three while its primary stepped down and was killed."""
+    error = as_django_error(cause)
+    assert isinstance(error, OperationalError)
+    assert str(error)
 
 
 def test_after_an_outage_the_same_process_goes_on(alice: Person) -> None:
