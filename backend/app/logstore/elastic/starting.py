@@ -7,6 +7,7 @@ waited for.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -93,8 +94,8 @@ class Starting:
 class Patience:
     """One question's."""
 
-    def __init__(self, starting: Starting, seconds: float = _LONGEST_SECONDS) -> None:
-        """`seconds`: what is left for the question."""
+    def __init__(self, starting: Starting, seconds: float = math.inf) -> None:
+        """`seconds`: what is left for the question, where that is bounded."""
         self._starting = starting
         # A part of it is for the answer.
         self._left = min(_LONGEST_SECONDS, seconds / 2)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from operator import eq
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from app.core.errors import Unavailable
 from app.logstore.elastic import starting
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.mapping import MAPPINGS, SETTINGS
 from app.logstore.elastic.reader import ElasticReader
-from app.logstore.elastic.starting import Starting
+from app.logstore.elastic.starting import Patience, Starting
 from app.logstore.elastic.writer import ElasticWriter
 from app.logstore.types import AggregatePlan, Function, Metric, Position, SearchPlan
 from app.query.filters import Everything
@@ -26,8 +27,11 @@ from tests.conformance.records import ALWAYS, JOURNAL, a_record
 pytestmark = pytest.mark.elastic
 CREATIONS = 40
 BODY = {"settings": SETTINGS, "mappings": MAPPINGS}
-EVERYTHING = SearchPlan(Everything(), ALWAYS, limit=10)
-COUNT = AggregatePlan(Everything(), ALWAYS, (), (Metric(Function.COUNT, "n"),))
+PATIENT_MS = 240_000
+EVERYTHING = SearchPlan(Everything(), ALWAYS, limit=10, timeout_ms=PATIENT_MS)
+COUNT = AggregatePlan(
+    Everything(), ALWAYS, (), (Metric(Function.COUNT, "n"),), timeout_ms=PATIENT_MS
+)
 
 Question = Callable[[ElasticReader], object]
 
@@ -119,6 +123,20 @@ def test_no_question_fails_in_the_instant_in_which_a_partition_is_made(
         for asker in askers:
             asker.end()
     assert [asker.failed for asker in askers] == [[], [], []]
+
+
+def test_who_has_no_time_of_their_own_waits_as_long_as_anybody(cluster: Cluster) -> None:
+    waits: list[float] = []
+
+    class Noted(Starting):
+        @override
+        def wait(self, indices: Collection[str], attempt: int, seconds: float) -> bool:
+            waits.append(seconds)
+            return False
+
+    Patience(Noted(cluster)).wait(())
+    Patience(Noted(cluster), 60.0).wait(())
+    assert waits == [120.0, 30.0]
 
 
 def test_what_is_lost_is_named_at_once_and_not_waited_for(
