@@ -25,7 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _DUPLICATE_KEY = 11_000
-_AUTHENTICATION_FAILED = 18
+# Who asks is not known, or not allowed to: the operator can mend it.
+_NOT_LET_IN = {13, 18}
 _TOO_LARGE = 10_334
 _TRANSIENT = "TransientTransactionError"
 # Of a write that met a server which is no primary any more, or shuts down. As an answer to a whole
@@ -84,7 +85,7 @@ def _kind_of(error: Exception) -> type[DatabaseError]:
             return OperationalError
         case PyMongoError() if error.has_error_label(_TRANSIENT):
             return OperationalError
-        case OperationFailure(code=code) if code == _AUTHENTICATION_FAILED:
+        case OperationFailure(code=code) if code in _NOT_LET_IN:
             return OperationalError
         case OperationFailure(code=code) if code == _TOO_LARGE:
             return DataError
@@ -108,8 +109,12 @@ def _text_of(error: Exception) -> str:
         return said or "the write was not confirmed by a majority"
     if isinstance(error, DuplicateKeyError):
         return _text_of_refusal(error.details or {})
-    # Of its report on every server, and of the whole answer of one, the first part says it.
-    return str(error).partition(", Timeout:")[0].partition(", full error: ")[0]
+    # Of its report on every server, of the whole answer of one, and of the command that was not
+    # allowed, the first part says it.
+    text = str(error)
+    for rest in (", Timeout:", ", full error: ", " to execute command "):
+        text = text.partition(rest)[0]
+    return text
 
 
 def _refusals(error: BulkWriteError) -> list[Mapping[str, Any]]:

@@ -356,6 +356,11 @@ def test_the_users_may_do_what_they_need_and_no_more(
         with pytest.raises(PyMongoError, match="not authorized"):
             ask()
     # The server's whole answer is nobody's business, and nothing that an operator reads.
+    with (
+        pytest.raises(OperationalError, match=r"^not authorized on elk$"),
+        reader.replacing(["things"]),
+    ):
+        pass
     with pytest.raises(OperationalError, match=r"^Authentication failed\.$"):
         wrong.ping(PATIENCE_SECONDS)
 
