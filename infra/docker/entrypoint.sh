@@ -10,7 +10,7 @@ set -eu
 
 say() { echo "entrypoint: $*" >&2; }
 is_on() {   # name, value
-  case "$2" in
+  case "$(printf %s "$2" | tr '[:upper:]' '[:lower:]')" in
     1|true|yes|on) return 0 ;;
     0|false|no|off) return 1 ;;
     *) say "$1: '$2' is neither 1 nor 0"; exit 64 ;;

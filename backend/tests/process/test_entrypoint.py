@@ -183,7 +183,9 @@ def test_switches_say_what_is_done_first(tmp_path: Path) -> None:
     assert static.wait() == 0, static.said
     assert static.said == "and this\n"
     assert (tmp_path / "static" / "admin").is_dir()
-    migrated = Started("echo", **environment, RUN_MIGRATIONS="1", WAIT_FOR_DATABASE="true")
+    # As the settings read them.
+    spelt = {"WAIT_FOR_DATABASE": "True", "COLLECT_STATIC": "FALSE"}
+    migrated = Started("echo", **environment, **spelt, RUN_MIGRATIONS="1")
     assert migrated.wait() == 0, migrated.said
     with sqlite3.connect(tmp_path / "data" / "db.sqlite3") as database:
         assert database.execute("select count(*) from django_migrations").fetchone()[0] > 5
