@@ -26,6 +26,8 @@ ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)
 
 _ALGORITHM = "RS256"
+# Clocks of machines agree to a few seconds, and one that was ahead is set back.
+_LEEWAY_SECONDS = 10
 # A longer one is not ours; refusing it early costs nothing.
 _MAX_LENGTH = 4096
 
@@ -54,7 +56,7 @@ class _Backend(TokenBackend):
 
     def __init__(self, private: RSAPrivateKey) -> None:
         public = private.public_key()
-        super().__init__(_ALGORITHM, issuer=ISSUER)
+        super().__init__(_ALGORITHM, issuer=ISSUER, leeway=_LEEWAY_SECONDS)
         # simplejwt would parse the same PEM again.
         self.prepared_signing_key = private
         self.prepared_verifying_key = public

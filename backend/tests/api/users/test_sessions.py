@@ -190,6 +190,14 @@ def test_expired_tokens_are_refused(alice: Person, anonymous: APIClient) -> None
     assert anonymous.post(REFRESH, {"refresh": refresh}).status_code == 401
 
 
+def test_a_token_of_a_machine_whose_clock_is_ahead_by_seconds_is_good(alice: Person) -> None:
+    session = jwt.decode(alice.tokens.access, options={"verify_signature": False})["sid"]
+    for seconds, status in ((5, 200), (3_600, 401)):
+        issued = issue_access(alice.user_id, session, utc_now() + timedelta(seconds=seconds))
+        client = client_with(Authorization=f"Bearer {issued}")
+        assert client.get(PROFILE).status_code == status
+
+
 def test_forged_tokens_are_refused(alice: Person) -> None:
     header, payload, signature = alice.tokens.access.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
