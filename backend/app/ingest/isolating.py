@@ -17,8 +17,8 @@ from enum import Enum
 import structlog
 
 from app.ingest import metrics
+from app.ingest.normalising.unexpected import UNEXPECTED
 from app.ingest.suspects import PORTIONS, Suspects, Suspicion
-from app.ingest.unexpected import UNEXPECTED
 from app.journal.batch import Again, Batch, decode, encode
 from app.journal.journal import Entry, Journal
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.core.ids import OrgId
 from app.ingest import metrics
-from app.ingest.normalise import Normalised
+from app.ingest.normalising.normalise import Normalised
 from app.logstore.types import AppendReport, RoutedRecord
 
 

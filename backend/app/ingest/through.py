@@ -20,10 +20,10 @@ from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, ElkError, Full, Unavailable
 from app.ingest import metrics
 from app.ingest.directory import StreamDirectory
-from app.ingest.normalise import Normalised, normalise_or_keep
+from app.ingest.normalising.normalise import Normalised, normalise_or_keep
+from app.ingest.normalising.quarantine import quarantined
 from app.ingest.observers import ObserverLane
 from app.ingest.outcome import count_outcome, records_to_watch
-from app.ingest.quarantine import quarantined
 from app.ingest.retried import RefusedRequests
 from app.journal.batch import Batch, decode
 from app.logstore.interface import DirectWriter, Observer

@@ -12,7 +12,7 @@ import orjson
 from app.core.ids import OrgId, uuid7, uuid7_run
 from app.core.scope import system_scope
 from app.ingest.directory import DefaultStreams
-from app.ingest.normalise import normalise
+from app.ingest.normalising.normalise import normalise
 from app.journal.batch import Batch
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import ElasticWriter

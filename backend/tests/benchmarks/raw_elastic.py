@@ -16,7 +16,7 @@ import orjson
 from app.cli.demo.generator import Feed, lines
 from app.core.ids import OrgId, uuid7, uuid7_run
 from app.ingest.directory import DefaultStreams
-from app.ingest.normalise import normalise
+from app.ingest.normalising.normalise import normalise
 from app.journal.batch import Batch
 from app.logstore.elastic.document import keys_of
 from app.logstore.elastic.documents import documents_of

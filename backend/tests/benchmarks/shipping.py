@@ -9,7 +9,7 @@ from pathlib import Path
 from app.cli.demo.generator import Feed, lines
 from app.core.ids import OrgId, uuid7, uuid7_run
 from app.ingest.directory import DefaultStreams
-from app.ingest.normalise import normalise
+from app.ingest.normalising.normalise import normalise
 from app.journal.batch import Batch, decode, encode
 from app.journal.envelope import opened, seal, stored
 from app.logstore.elastic.hosts import Hosts

@@ -13,9 +13,9 @@ import pytest
 
 from app.core.errors import Broken, Full, Unavailable
 from app.core.ids import uuid7_run
-from app.ingest import normalise, through
+from app.ingest import through
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.shapes import Shape, shape_of
+from app.ingest.normalising import normalise, shapes
 from app.ingest.through import StoreThrough
 from app.journal.batch import Batch, encode
 from app.logstore.interface import DirectWriter
@@ -120,10 +120,10 @@ def test_a_line_that_is_no_record_goes_to_quarantine(
 def test_a_line_that_a_defect_meets_keeps_no_other_from_being_stored(
     keeper: StoreThrough, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def touchy(record: dict[str, Any]) -> Shape:
+    def touchy(record: dict[str, Any]) -> shapes.Shape:
         if "odd" in record:
             raise ZeroDivisionError
-        return shape_of(record)
+        return shapes.shape_of(record)
 
     monkeypatch.setattr(normalise, "shape_of", touchy)
     keeper.keep([payload(b'{"message":"a"}', b'{"odd":1}', b'{"message":"b"}')])

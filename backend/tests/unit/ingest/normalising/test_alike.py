@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.ids import OrgId, uuid7, uuid7_run
-from app.ingest.alike import FEWEST, normalise_alike
 from app.ingest.directory import StreamTarget
-from app.ingest.normalise import normalise
+from app.ingest.normalising.alike import FEWEST, normalise_alike
+from app.ingest.normalising.normalise import normalise
 from app.journal.batch import Batch
 
 TARGET = StreamTarget("default", 30)

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from app.core.ids import OrgId, uuid7_run, uuid_text
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.normalise import normalise, normalise_or_keep
+from app.ingest.normalising.normalise import normalise, normalise_or_keep
 from app.journal.batch import Batch, decode, encode
 from app.logstore.types import RoutedRecord
 from app.query.fields import SOURCES

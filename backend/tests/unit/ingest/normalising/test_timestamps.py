@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ingest.timestamps import LATEST_NS, instant_of
+from app.ingest.normalising.timestamps import LATEST_NS, instant_of
 
 RECEIVED_NS = int(datetime(2026, 1, 2, tzinfo=UTC).timestamp()) * 10**9
 # 2023-07-21T12:34:56Z

@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 
 from app.core.ids import OrgId
 from app.ingest.directory import DefaultStreams
+from app.ingest.normalising.quarantine import quarantined
 from app.ingest.observers import ObserverLane
-from app.ingest.quarantine import quarantined
 from app.ingest.shipper import Parts
 from app.journal.batch import Batch
 from app.journal.journal import Journal

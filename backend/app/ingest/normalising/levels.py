@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.ingest.shapes import Place
+from app.ingest.normalising.shapes import Place
 from app.query.levels import LEVEL_BY_WORD, LEVEL_NUMBERS, level_of_number, level_of_word
 
 # A level and its number.

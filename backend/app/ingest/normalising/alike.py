@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from app.ingest.directory import StreamTarget
-from app.ingest.levels import levels_at
+from app.ingest.normalising.levels import levels_at
+from app.ingest.normalising.sent_ids import digest_of, id_of
+from app.ingest.normalising.shapes import Place, Places, Shape, remove_from, shape_of, value_at
+from app.ingest.normalising.timestamps import instants_of
+from app.ingest.normalising.trace_ids import hexes_of
 from app.ingest.reading import Unreadable, read_plain, reader_of
-from app.ingest.sent_ids import digest_of, id_of
-from app.ingest.shapes import Place, Places, Shape, remove_from, shape_of, value_at
-from app.ingest.timestamps import instants_of
-from app.ingest.trace_ids import hexes_of
 from app.journal.batch import Batch
 from app.logstore.schema import json_text
 from app.logstore.types import RoutedRecord

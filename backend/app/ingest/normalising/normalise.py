@@ -10,16 +10,16 @@ from typing import Any
 import structlog
 
 from app.core.errors import ElkError
-from app.ingest.alike import normalise_alike
 from app.ingest.directory import StreamTarget
-from app.ingest.levels import level_at
-from app.ingest.quarantine import quarantined
+from app.ingest.normalising.alike import normalise_alike
+from app.ingest.normalising.levels import level_at
+from app.ingest.normalising.quarantine import quarantined
+from app.ingest.normalising.sent_ids import digest_of, id_of
+from app.ingest.normalising.shapes import Places, Shape, remove_from, shape_of, value_at
+from app.ingest.normalising.timestamps import instant_of
+from app.ingest.normalising.trace_ids import hex_of
+from app.ingest.normalising.unexpected import UNEXPECTED, described
 from app.ingest.reading import Unreadable, reader_of
-from app.ingest.sent_ids import digest_of, id_of
-from app.ingest.shapes import Places, Shape, remove_from, shape_of, value_at
-from app.ingest.timestamps import instant_of
-from app.ingest.trace_ids import hex_of
-from app.ingest.unexpected import UNEXPECTED, described
 from app.journal.batch import Batch
 from app.logstore.schema import json_text
 from app.logstore.types import RoutedRecord

@@ -1,0 +1,1 @@
+"""The lines of a batch → the records that a store takes."""
