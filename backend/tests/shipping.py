@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from app.ingest.pace import Pace
-from app.ingest.shipper import Parts, Shipper
-from app.ingest.stopping import Stop
+from app.ingest.shipping.pace import Pace
+from app.ingest.shipping.shipper import Parts, Shipper
+from app.ingest.shipping.stopping import Stop
 from app.journal.journal import Journal
 
 PATIENCE_SECONDS = 60.0

@@ -22,7 +22,7 @@ class StreamTarget:
 
 class StreamDirectory(Protocol):
     """Knows the streams of every organisation. Asked from one thread, at most every thirty seconds
-    per stream (ingest.decisions); `Unavailable` when it cannot tell."""
+    per stream (shipping.decisions); `Unavailable` when it cannot tell."""
 
     def __call__(self, org_id: OrgId, stream_name: str) -> StreamTarget:
         """The stream with this name; `default` for an unknown or empty one."""

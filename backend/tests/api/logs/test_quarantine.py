@@ -17,9 +17,9 @@ from app.core.errors import Full
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Scope
 from app.ingest.directory import DefaultStreams
-from app.ingest.pace import Pace
-from app.ingest.shipper import Parts
-from app.ingest.stopping import Stop
+from app.ingest.shipping.pace import Pace
+from app.ingest.shipping.shipper import Parts
+from app.ingest.shipping.stopping import Stop
 from app.journal import process
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from typing_extensions import override
 
-from app.ingest.assembly import observers, stream_directory
-from app.ingest.draining import Draining
 from app.ingest.exclusive import only_shipper
-from app.ingest.faults import VARIABLE, fault_of
-from app.ingest.shipper import Parts, Shipper
-from app.ingest.stopping import NAP_SECONDS, Stop
+from app.ingest.shipping.assembly import observers, stream_directory
+from app.ingest.shipping.draining import Draining
+from app.ingest.shipping.faults import VARIABLE, fault_of
+from app.ingest.shipping.shipper import Parts, Shipper
+from app.ingest.shipping.stopping import NAP_SECONDS, Stop
 from app.journal.journal import Journal
 from app.logstore.registry import open_writer
 from app.logstore.stocks import sole_writer

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.core.ids import OrgId, uuid7_run
 from app.core.scope import Actor, ActorKind, Permission, Scope
-from app.ingest.pace import Pace
+from app.ingest.shipping.pace import Pace
 from app.journal.batch import Batch, encode
 from app.journal.journal import Journal
 from app.journal.status import read_status

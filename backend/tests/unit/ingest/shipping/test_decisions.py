@@ -12,8 +12,8 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
-from app.ingest.decisions import ASK_AGAIN_SECONDS, FILE_NAME, MAX_LINES, Decisions
 from app.ingest.directory import StreamTarget
+from app.ingest.shipping.decisions import ASK_AGAIN_SECONDS, FILE_NAME, MAX_LINES, Decisions
 
 ACME = OrgId(UUID(int=1))
 GLOBEX = OrgId(UUID(int=2))

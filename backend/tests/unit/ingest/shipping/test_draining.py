@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from app.ingest.draining import Draining
 from app.ingest.exclusive import INTAKE_FILE_NAME
-from app.ingest.stopping import NAP_SECONDS, Stop
+from app.ingest.shipping.draining import Draining
+from app.ingest.shipping.stopping import NAP_SECONDS, Stop
 from app.journal.journal import Journal
 from tests.shipping import until
 

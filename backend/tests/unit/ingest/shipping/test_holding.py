@@ -10,8 +10,8 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.ingest.directory import DefaultStreams
-from app.ingest.holding import Holding
-from app.ingest.shipper import Parts
+from app.ingest.shipping.holding import Holding
+from app.ingest.shipping.shipper import Parts
 from app.journal.journal import Journal
 from app.journal.refusals import Refusals, Refused, read_refused
 from tests.shipping import is_shipped, shipping, until

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.ingest.directory import DefaultStreams
-from app.ingest.isolating import MAX_GUILTY, Isolating, Step
-from app.ingest.shipper import Parts
-from app.ingest.suspects import FILE_NAME, Suspects, Suspicion
+from app.ingest.shipping.isolating import MAX_GUILTY, Isolating, Step
+from app.ingest.shipping.shipper import Parts
+from app.ingest.shipping.suspects import FILE_NAME, Suspects, Suspicion
 from app.journal.batch import decode
 from app.journal.journal import Entry, Journal
 from app.logstore.embedded.reader import EmbeddedReader
@@ -140,9 +140,9 @@ import os, signal, sys
 from pathlib import Path
 
 from app.ingest.directory import DefaultStreams
-from app.ingest.pace import Pace
-from app.ingest.shipper import Parts, Shipper
-from app.ingest.stopping import Stop
+from app.ingest.shipping.pace import Pace
+from app.ingest.shipping.shipper import Parts, Shipper
+from app.ingest.shipping.stopping import Stop
 from app.journal.journal import Journal
 from app.logstore.embedded.writer import EmbeddedWriter
 

@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 from app.core.ids import OrgId
 from app.ingest.directory import DefaultStreams
 from app.ingest.normalising.quarantine import quarantined
-from app.ingest.observers import ObserverLane
-from app.ingest.shipper import Parts
+from app.ingest.shipping.observers import ObserverLane
+from app.ingest.shipping.shipper import Parts
 from app.journal.batch import Batch
 from app.journal.journal import Journal
 from app.logstore.memory.store import MemoryStore

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Invalid
-from app.ingest.backoff import Backoff
 from app.ingest.exclusive import only_shipper
-from app.ingest.faults import fault_of
-from app.ingest.stopping import Stop
+from app.ingest.shipping.backoff import Backoff
+from app.ingest.shipping.faults import fault_of
+from app.ingest.shipping.stopping import Stop
 from app.journal.status import FILE_NAME, ShipperStatus, read_status, write_status
 from app.logstore.interface import no_fault
 
@@ -62,7 +62,7 @@ with only_shipper(Path(sys.argv[1]), lambda: False) as is_held:
 
 def test_a_fault_kills_the_process_the_nth_time(tmp_path: Path) -> None:
     program = """
-from app.ingest.faults import fault_of
+from app.ingest.shipping.faults import fault_of
 
 fault = fault_of("ship:after_commit:3")
 for _ in range(5):

@@ -8,11 +8,11 @@ import pytest
 from django.db.utils import InterfaceError
 
 from app.core.errors import Unavailable
-from app.ingest.decisions import FILE_NAME, Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.prefetch import TOGETHER_RECORDS, Prefetch
-from app.ingest.preparing import Prepared, Preparing
-from app.ingest.suspects import Suspects
+from app.ingest.shipping.decisions import FILE_NAME, Decisions
+from app.ingest.shipping.prefetch import TOGETHER_RECORDS, Prefetch
+from app.ingest.shipping.preparing import Prepared, Preparing
+from app.ingest.shipping.suspects import Suspects
 from app.journal.journal import Journal
 from tests.unit.ingest.shipping.entries import batch
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from app.ingest.directory import DefaultStreams
-from app.ingest.pace import Pace
-from app.ingest.prefetch import TOGETHER_RECORDS
-from app.ingest.shipper import Parts
+from app.ingest.shipping.pace import Pace
+from app.ingest.shipping.prefetch import TOGETHER_RECORDS
+from app.ingest.shipping.shipper import Parts
 from app.journal.journal import Journal
 from app.journal.status import read_status
 from app.logstore.memory.store import MemoryStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.ingest.suspects import DIED, FILE_NAME, WORK_FILE_NAME, Suspects, Suspicion
+from app.ingest.shipping.suspects import DIED, FILE_NAME, WORK_FILE_NAME, Suspects, Suspicion
 
 
 def test_who_worked_on_nothing_suspects_nothing(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from typing_extensions import override
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
-from app.ingest.backoff import FIRST_SECONDS
-from app.ingest.decisions import Decisions
 from app.ingest.directory import DefaultStreams, StreamTarget
-from app.ingest.pace import Pace
-from app.ingest.shipper import Parts
-from app.ingest.suspects import Suspects
+from app.ingest.shipping.backoff import FIRST_SECONDS
+from app.ingest.shipping.decisions import Decisions
+from app.ingest.shipping.pace import Pace
+from app.ingest.shipping.shipper import Parts
+from app.ingest.shipping.suspects import Suspects
 from app.journal.journal import TRIM_AT_ONCE, Journal
 from app.journal.status import read_status
 from app.logstore.embedded.reader import EmbeddedReader

@@ -12,8 +12,8 @@ import pytest
 
 from app.core.ids import OrgId
 from app.ingest.directory import StreamTarget
-from app.ingest.faults import VARIABLE
-from app.ingest.shipper import Parts
+from app.ingest.shipping.faults import VARIABLE
+from app.ingest.shipping.shipper import Parts
 from app.journal.journal import Journal
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.reader import ElasticReader
@@ -34,9 +34,9 @@ SHIPPER = """
 import os, sys
 from pathlib import Path
 
-from app.ingest.faults import fault_of
-from app.ingest.shipper import Parts, Shipper
-from app.ingest.stopping import Stop
+from app.ingest.shipping.faults import fault_of
+from app.ingest.shipping.shipper import Parts, Shipper
+from app.ingest.shipping.stopping import Stop
 from app.journal.journal import Journal
 from app.logstore.elastic.writer import ElasticWriter
 from tests.unit.ingest.shipping.entries import QUICK

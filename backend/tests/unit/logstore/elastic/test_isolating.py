@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from app.ingest.directory import DefaultStreams
-from app.ingest.shipper import Parts
+from app.ingest.shipping.shipper import Parts
 from app.journal.journal import Journal
 from app.logstore.elastic.reader import ElasticReader
 from app.logstore.elastic.writer import ElasticWriter

@@ -12,8 +12,8 @@ import pytest
 from app.core.ids import OrgId
 from app.core.scope import Scope
 from app.ingest.directory import StreamTarget
-from app.ingest.pace import Pace
-from app.ingest.shipper import Parts
+from app.ingest.shipping.pace import Pace
+from app.ingest.shipping.shipper import Parts
 from app.journal.journal import Journal
 from app.journal.status import HOLDING_BACK, read_status
 from app.logstore.elastic.cluster import Cluster

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.core.ids import OrgId
-from app.ingest.metrics import OBSERVER_DROPPED
+from app.ingest.shipping.metrics import OBSERVER_DROPPED
 from app.logstore.interface import Observer
 from app.logstore.types import RoutedRecord
 

@@ -11,7 +11,7 @@ from collections.abc import Set
 import structlog
 
 from app.core.ids import OrgId
-from app.ingest import metrics
+from app.ingest.shipping import metrics
 from app.journal.journal import Journal
 from app.journal.refusals import Refused
 

@@ -16,22 +16,22 @@ import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import ElkError, Unavailable
-from app.ingest import metrics
-from app.ingest.backoff import Backoff
-from app.ingest.decisions import Decisions
 from app.ingest.directory import StreamDirectory
-from app.ingest.holding import Holding
-from app.ingest.isolating import Isolating, Step
 from app.ingest.normalising.quarantine import quarantined
 from app.ingest.normalising.unexpected import described
-from app.ingest.observers import ObserverLane
-from app.ingest.outcome import count_outcome, records_to_watch
-from app.ingest.pace import Pace, Waiting
-from app.ingest.prefetch import Prefetch
-from app.ingest.preparing import Prepared, Preparing
-from app.ingest.saying import Saying
-from app.ingest.stopping import NAP_SECONDS, Stop
-from app.ingest.suspects import Suspects, Suspicion
+from app.ingest.shipping import metrics
+from app.ingest.shipping.backoff import Backoff
+from app.ingest.shipping.decisions import Decisions
+from app.ingest.shipping.holding import Holding
+from app.ingest.shipping.isolating import Isolating, Step
+from app.ingest.shipping.observers import ObserverLane
+from app.ingest.shipping.outcome import count_outcome, records_to_watch
+from app.ingest.shipping.pace import Pace, Waiting
+from app.ingest.shipping.prefetch import Prefetch
+from app.ingest.shipping.preparing import Prepared, Preparing
+from app.ingest.shipping.saying import Saying
+from app.ingest.shipping.stopping import NAP_SECONDS, Stop
+from app.ingest.shipping.suspects import Suspects, Suspicion
 from app.journal.journal import Entry, Journal
 from app.journal.status import HOLDING_BACK, ISOLATING
 from app.logstore.interface import FaultPoint, LogWriter, Observer, no_fault

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.ids import OrgId
-from app.ingest import metrics
 from app.ingest.normalising.normalise import Normalised
+from app.ingest.shipping import metrics
 from app.logstore.types import AppendReport, RoutedRecord
 
 

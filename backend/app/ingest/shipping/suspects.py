@@ -19,7 +19,7 @@ import orjson
 import structlog
 
 from app.core.durable_files import replace_file
-from app.ingest.metrics import UNEXPECTED
+from app.ingest.shipping.metrics import UNEXPECTED
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.errors import ElkError
-from app.ingest import metrics
+from app.ingest.shipping import metrics
 from app.journal.journal import Journal
 from app.journal.status import ShipperStatus, write_status
 from app.logstore.types import NS_PER_SECOND

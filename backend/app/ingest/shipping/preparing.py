@@ -9,13 +9,13 @@ from typing import TypeVar
 import structlog
 
 from app.core.errors import ElkError
-from app.ingest.decisions import Decisions
 from app.ingest.directory import StreamTarget
-from app.ingest.metrics import ENTRIES_SET_ASIDE
 from app.ingest.normalising.normalise import Normalised, normalise_or_keep
 from app.ingest.normalising.sent_ids import digest_of
 from app.ingest.normalising.unexpected import described
-from app.ingest.suspects import Suspects
+from app.ingest.shipping.decisions import Decisions
+from app.ingest.shipping.metrics import ENTRIES_SET_ASIDE
+from app.ingest.shipping.suspects import Suspects
 from app.journal.batch import Batch, decode
 from app.journal.journal import Entry, Journal
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import structlog
 
 from app.core.errors import ElkError
-from app.ingest.preparing import Prepared, Preparing
+from app.ingest.shipping.preparing import Prepared, Preparing
 from app.journal.journal import Entry, Journal
 
 log = structlog.get_logger(__name__)

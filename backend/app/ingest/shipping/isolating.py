@@ -16,9 +16,9 @@ from enum import Enum
 
 import structlog
 
-from app.ingest import metrics
 from app.ingest.normalising.unexpected import UNEXPECTED
-from app.ingest.suspects import PORTIONS, Suspects, Suspicion
+from app.ingest.shipping import metrics
+from app.ingest.shipping.suspects import PORTIONS, Suspects, Suspicion
 from app.journal.batch import Again, Batch, decode, encode
 from app.journal.journal import Entry, Journal
 

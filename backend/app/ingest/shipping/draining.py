@@ -9,7 +9,7 @@ import structlog
 
 from app.core.errors import ElkError
 from app.ingest.exclusive import is_taken_in
-from app.ingest.stopping import Stop
+from app.ingest.shipping.stopping import Stop
 from app.journal.journal import Journal
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.ingest.preparing import Prepared
+from app.ingest.shipping.preparing import Prepared
 from app.logstore.types import NS_PER_SECOND, RoutedRecord
 
 
