@@ -15,10 +15,10 @@ from app.ingest.cluster import Cluster
 from app.ingest.edge import Edge, Settings, Stores, build
 from app.ingest.exclusive import mark_intake
 from app.ingest.intake import JournalWriter, ShippedNumber, anybody, as_it_came
-from app.ingest.last_known import LastKnown
 from app.ingest.shipping.assembly import observers, stream_directory
 from app.ingest.stored_names import StoredNames
-from app.ingest.through import StoreThrough
+from app.ingest.through.last_known import LastKnown
+from app.ingest.through.storing import StoreThrough
 from app.journal import process as journal_process
 from app.journal.refusals import Refusals
 from app.journal.status import free_bytes_beside

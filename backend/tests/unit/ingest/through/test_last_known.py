@@ -6,9 +6,9 @@ import pytest
 
 from app.core.errors import Unavailable
 from app.core.ids import OrgId
-from app.ingest import last_known
 from app.ingest.directory import StreamTarget
-from app.ingest.last_known import OUTAGE_SECONDS, LastKnown
+from app.ingest.through import last_known
+from app.ingest.through.last_known import OUTAGE_SECONDS, LastKnown
 from tests.conformance.cast import ACME, GLOBEX
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Unavailable
-from app.ingest import retried
 from app.ingest.admission import Limits
 from app.ingest.directory import DefaultStreams
 from app.ingest.intake import Intake, Kept, in_pieces
 from app.ingest.protocols.records import Records
-from app.ingest.retried import RefusedRequests
-from app.ingest.through import StoreThrough
+from app.ingest.through import retried
+from app.ingest.through.retried import RefusedRequests
+from app.ingest.through.storing import StoreThrough
 from app.journal.batch import Batch
 from app.logstore.elastic.direct import ElasticDirectWriter
 from app.logstore.elastic.reader import ElasticReader

@@ -13,10 +13,10 @@ import pytest
 
 from app.core.errors import Broken, Full, Unavailable
 from app.core.ids import uuid7_run
-from app.ingest import through
 from app.ingest.directory import DefaultStreams, StreamTarget
 from app.ingest.normalising import normalise, shapes
-from app.ingest.through import StoreThrough
+from app.ingest.through import storing
+from app.ingest.through.storing import StoreThrough
 from app.journal.batch import Batch, encode
 from app.logstore.interface import DirectWriter
 from app.logstore.memory.direct import MemoryDirectWriter
@@ -232,8 +232,8 @@ def test_a_bug_with_one_request_fails_none_that_waits_beside_it(
 def test_a_bug_in_looking_after_the_store_keeps_nobody_from_being_served(
     gate: Gate, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(through, "MAINTAIN_SECONDS", 0.0)
-    monkeypatch.setattr(through, "ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr(storing, "MAINTAIN_SECONDS", 0.0)
+    monkeypatch.setattr(storing, "ANSWER_SECONDS", 60.0)
     gate.is_unkempt = True
     keeper = StoreThrough(gate, DefaultStreams(), maintains=True)
     for message in (b"a", b"b"):
@@ -246,7 +246,7 @@ def test_a_bug_in_looking_after_the_store_keeps_nobody_from_being_served(
 def test_too_much_at_once_is_refused_before_it_is_taken(
     keeper: StoreThrough, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(through, "MAX_WAITING_BYTES", 1_000)
+    monkeypatch.setattr(storing, "MAX_WAITING_BYTES", 1_000)
     gate.is_open.clear()
 
     async def send() -> list[int | BaseException]:
@@ -270,7 +270,7 @@ def test_too_much_at_once_is_refused_before_it_is_taken(
 def test_a_sender_hears_in_time_from_a_store_that_hangs(
     keeper: StoreThrough, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(through, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(storing, "ANSWER_SECONDS", 0.05)
     gate.is_open.clear()
     with pytest.raises(Unavailable, match="did not answer"):
         asyncio.run(keeper.append([payload(b'{"message":"a"}')]))
@@ -315,7 +315,7 @@ def test_observers_see_what_is_stored(gate: Gate) -> None:
 def test_partitions_are_looked_after_where_no_shipper_does(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(through, "MAINTAIN_SECONDS", 0.0)
+    monkeypatch.setattr(storing, "MAINTAIN_SECONDS", 0.0)
     for maintains in (False, True):
         keeper = StoreThrough(gate, DefaultStreams(), maintains=maintains)
         keeper.keep([payload(b'{"message":"a"}')])

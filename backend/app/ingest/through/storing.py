@@ -21,10 +21,10 @@ from app.core.errors import Broken, ElkError, Full, Unavailable
 from app.ingest.directory import StreamDirectory
 from app.ingest.normalising.normalise import Normalised, normalise_or_keep
 from app.ingest.normalising.quarantine import quarantined
-from app.ingest.retried import RefusedRequests
 from app.ingest.shipping import metrics
 from app.ingest.shipping.observers import ObserverLane
 from app.ingest.shipping.outcome import count_outcome, records_to_watch
+from app.ingest.through.retried import RefusedRequests
 from app.journal.batch import Batch, decode
 from app.logstore.interface import DirectWriter, Observer
 from app.logstore.types import AppendReport, RoutedRecord

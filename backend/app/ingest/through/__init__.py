@@ -1,0 +1,1 @@
+"""Without a journal: from the edge straight into the store."""
