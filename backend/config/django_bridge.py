@@ -33,10 +33,10 @@ from django.urls import set_script_prefix
 from app.core.errors import ElkError, OverLimit, Unavailable
 from app.core.limits.shares import Shares
 from app.core.problem import CONTENT_TYPE, INTERNAL_ERROR, Problem, problem_of
-from app.ingest.admission import BodyMemory, BodyShare, HungUp, Limits, read_body
+from app.ingest.edge.admission import BodyMemory, BodyShare, HungUp, Limits, read_body
+from app.ingest.edge.requests import Headers, network_of_sender, read_headers
+from app.ingest.edge.responses import headers_of
 from app.ingest.protocols.records import MIB, BodyLimits
-from app.ingest.requests import Headers, network_of_sender, read_headers
-from app.ingest.responses import headers_of
 
 ASGIScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

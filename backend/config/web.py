@@ -12,7 +12,7 @@ from app.core.ending import is_ending
 from app.core.errors import NotFound
 from app.core.problem import problem_of
 from app.core.request_context import HEADER, request_id_from
-from app.ingest.edge import Edge, is_for_intake
+from app.ingest.edge.asgi import Edge, is_for_intake
 from app.telemetry.metrics import read_at_scrape
 from config import wiring
 from config.cross_origin import CrossOrigin

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import OverLimit
-from app.ingest.declared import Declared, DeclaredLimits, Kind
+from app.ingest.edge.declared import Declared, DeclaredLimits, Kind
+from app.ingest.edge.stored_names import StoredNames
 from app.ingest.models import DeclaredName
-from app.ingest.stored_names import StoredNames
 from tests.conftest import Person
 
 TEMPLATE = Kind.INDEX_TEMPLATE

@@ -20,12 +20,12 @@ from app.core.clock import SYSTEM_CLOCK
 from app.core.errors import Unauthenticated
 from app.core.ids import OrgId
 from app.core.scope import Actor, ActorKind, Permission, Scope
-from app.ingest.admission import Limits
-from app.ingest.auth import Admitted, CachedAuthenticator, LookUp, Shown
-from app.ingest.cluster import Cluster
-from app.ingest.declared import DeclaredNames
-from app.ingest.edge import Settings, Stores, build
-from app.ingest.quotas import Quotas
+from app.ingest.edge.admission import Limits
+from app.ingest.edge.asgi import Settings, Stores, build
+from app.ingest.edge.auth import Admitted, CachedAuthenticator, LookUp, Shown
+from app.ingest.edge.cluster import Cluster
+from app.ingest.edge.declared import DeclaredNames
+from app.ingest.edge.quotas import Quotas
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter
 from app.journal.journal import Journal

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.core.errors import Forbidden, Unauthenticated, Unavailable
-from app.ingest.auth import Admitted, CachedAuthenticator, Lifetimes, Shown
+from app.ingest.edge.auth import Admitted, CachedAuthenticator, Lifetimes, Shown
 from app.users.credentials import KeyShown
 from tests.unit.ingest.edge.server import (
     ALICES_KEY,

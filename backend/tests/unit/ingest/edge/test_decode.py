@@ -10,8 +10,8 @@ import pytest
 import zstandard
 
 from app.core.errors import Invalid, TooLarge
-from app.ingest.decode import decode, split_encodings
-from app.ingest.responses import UnsupportedMedia
+from app.ingest.edge.decode import decode, split_encodings
+from app.ingest.edge.responses import UnsupportedMedia
 
 BODY = b'{"message":"one"}\n' * 500
 ROOM = 1 << 20

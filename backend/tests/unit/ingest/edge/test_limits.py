@@ -13,7 +13,7 @@ import pytest
 from pytest_django import Settings
 
 from app.core.errors import OverLimit
-from app.ingest.admission import BodyMemory, Limits
+from app.ingest.edge.admission import BodyMemory, Limits
 from app.ingest.protocols.records import BodyLimits
 from tests.unit.ingest.edge.server import (
     ALICES_KEY,

@@ -18,8 +18,8 @@ from app.core.ids import OrgId
 from app.core.limits.rules import Charge, Refusal
 from app.core.limits.shared import SharedLimiterOnLoop
 from app.core.redis import async_client
-from app.ingest import quotas as quotas_module
-from app.ingest.quotas import LoopLimiter, OwnLimiter, Quota, Quotas, SharedOrOwnLimiter
+from app.ingest.edge import quotas as quotas_module
+from app.ingest.edge.quotas import LoopLimiter, OwnLimiter, Quota, Quotas, SharedOrOwnLimiter
 from tests.redis_fixtures import HASTY_SECONDS, UseRedis
 from tests.redis_server import RedisServer
 from tests.shipping import until

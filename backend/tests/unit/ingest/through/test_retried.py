@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import Unavailable
-from app.ingest.admission import Limits
 from app.ingest.directory import DefaultStreams
-from app.ingest.intake import Intake, Kept, in_pieces
+from app.ingest.edge.admission import Limits
+from app.ingest.edge.intake import Intake, Kept, in_pieces
 from app.ingest.protocols.records import Records
 from app.ingest.through import retried
 from app.ingest.through.retried import RefusedRequests

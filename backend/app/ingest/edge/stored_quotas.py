@@ -11,8 +11,8 @@ from app.core.clock import utc_now
 from app.core.db import ask_database, run_atomic
 from app.core.ids import OrgId
 from app.core.scope import Scope
+from app.ingest.edge.quotas import Quota
 from app.ingest.models import IngestQuota
-from app.ingest.quotas import Quota
 
 
 def load_quotas() -> Mapping[OrgId, Quota]:

@@ -8,16 +8,16 @@ import structlog
 
 from app.core.clock import SYSTEM_CLOCK, Clock
 from app.core.errors import Broken, ElkError
-from app.ingest import intake_metrics
-from app.ingest.admission import HungUp, Limits
-from app.ingest.auth import Authenticator
-from app.ingest.bulk import BulkEndpoint
-from app.ingest.cluster import Cluster
-from app.ingest.declared import DeclaredLimits, DeclaredNames
-from app.ingest.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
-from app.ingest.elastic_errors import elastic_error, must_be_cut
-from app.ingest.handshake import Handshake
-from app.ingest.intake import (
+from app.ingest.edge import metrics
+from app.ingest.edge.admission import HungUp, Limits
+from app.ingest.edge.auth import Authenticator
+from app.ingest.edge.bulk import BulkEndpoint
+from app.ingest.edge.cluster import Cluster
+from app.ingest.edge.declared import DeclaredLimits, DeclaredNames
+from app.ingest.edge.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
+from app.ingest.edge.elastic_errors import elastic_error, must_be_cut
+from app.ingest.edge.handshake import Handshake
+from app.ingest.edge.intake import (
     Check,
     Intake,
     JournalWriter,
@@ -27,10 +27,10 @@ from app.ingest.intake import (
     anybody,
     as_it_came,
 )
-from app.ingest.native import NativeEndpoint
-from app.ingest.quotas import Quotas
-from app.ingest.requests import Request
-from app.ingest.responses import (
+from app.ingest.edge.native import NativeEndpoint
+from app.ingest.edge.quotas import Quotas
+from app.ingest.edge.requests import Request
+from app.ingest.edge.responses import (
     Answer,
     ASGIScope,
     Receive,
@@ -75,12 +75,12 @@ class Edge:
         try:
             answer = await self._answer(request, names, receive)
         except HungUp:
-            intake_metrics.HUNG_UP.inc()
+            metrics.HUNG_UP.inc()
             log.info("sender_hung_up", request_id=request.id)
             return
         protocol = _protocol_of(names)
         seconds = self._clock.monotonic() - started
-        intake_metrics.count_request(protocol, answer.status, seconds)
+        metrics.count_request(protocol, answer.status, seconds)
         if protocol == "es_bulk" and must_be_cut(answer.status, request.headers):
             # The server logs an error of its own for what it thinks is a mistake.
             log.info("refusal_cut", status=answer.status, request_id=request.id)

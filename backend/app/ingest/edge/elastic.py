@@ -11,16 +11,16 @@ from urllib.parse import unquote
 
 from app.core.errors import ElkError
 from app.core.scope import Permission, Scope
-from app.ingest import cluster
-from app.ingest.auth import Authenticator
-from app.ingest.bulk import BulkEndpoint
-from app.ingest.cluster import Cluster
-from app.ingest.elastic_errors import elastic_answer, elastic_error
-from app.ingest.handshake import Handshake, section_of
-from app.ingest.intake import Intake
+from app.ingest.edge import cluster
+from app.ingest.edge.auth import Authenticator
+from app.ingest.edge.bulk import BulkEndpoint
+from app.ingest.edge.cluster import Cluster
+from app.ingest.edge.elastic_errors import elastic_answer, elastic_error
+from app.ingest.edge.handshake import Handshake, section_of
+from app.ingest.edge.intake import Intake
+from app.ingest.edge.requests import Request
+from app.ingest.edge.responses import Answer, ASGIScope, MethodNotAllowed, Receive
 from app.ingest.protocols.es_errors import invalid_argument
-from app.ingest.requests import Request
-from app.ingest.responses import Answer, ASGIScope, MethodNotAllowed, Receive
 
 # First segments of paths of ours: never names of indices.
 RESERVED = frozenset(

@@ -8,13 +8,10 @@ from functools import partial
 
 from app.core.errors import Invalid
 from app.core.scope import Permission
-from app.ingest.auth import Authenticator
-from app.ingest.intake import Intake, Kept
-from app.ingest.protocols import ndjson
-from app.ingest.protocols.ndjson import Form
-from app.ingest.protocols.records import Outcome, Records
-from app.ingest.requests import Request, content_length
-from app.ingest.responses import (
+from app.ingest.edge.auth import Authenticator
+from app.ingest.edge.intake import Intake, Kept
+from app.ingest.edge.requests import Request, content_length
+from app.ingest.edge.responses import (
     Answer,
     LengthRequired,
     MethodNotAllowed,
@@ -22,6 +19,9 @@ from app.ingest.responses import (
     UnsupportedMedia,
     json_answer,
 )
+from app.ingest.protocols import ndjson
+from app.ingest.protocols.ndjson import Form
+from app.ingest.protocols.records import Outcome, Records
 
 PATH = "/api/v1/logs/"
 _MAX_ERRORS = 100

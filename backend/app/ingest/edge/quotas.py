@@ -19,7 +19,7 @@ from app.core.errors import Unavailable
 from app.core.ids import OrgId
 from app.core.limits.memory import MemoryLimiter
 from app.core.limits.rules import Allowance, Charge, Flow, Limit, Refusal, over
-from app.ingest.intake_metrics import QUOTA_COUNTED_APART, QUOTA_REFUSED
+from app.ingest.edge.metrics import QUOTA_COUNTED_APART, QUOTA_REFUSED
 
 log = structlog.get_logger(__name__)
 

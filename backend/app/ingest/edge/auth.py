@@ -17,7 +17,7 @@ import structlog
 from app.core.clock import Clock
 from app.core.errors import ElkError, Refused, Unauthenticated, Unavailable
 from app.core.scope import Scope
-from app.ingest.requests import Headers
+from app.ingest.edge.requests import Headers
 from app.users.credentials import Credential, KeyShown, TokenShown, find_credential
 
 log = structlog.get_logger(__name__)

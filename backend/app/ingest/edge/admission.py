@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from app.core.errors import Invalid, OverLimit, TooLarge
 from app.core.limits.shares import Shares
+from app.ingest.edge.requests import Headers, content_length
+from app.ingest.edge.responses import Receive, TooSlow
 from app.ingest.protocols.records import MIB, BodyLimits
-from app.ingest.requests import Headers, content_length
-from app.ingest.responses import Receive, TooSlow
 
 
 @dataclass(frozen=True, slots=True)

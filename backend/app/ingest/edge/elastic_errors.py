@@ -9,9 +9,9 @@ import orjson
 
 from app.core.errors import ElkError, Unauthenticated
 from app.core.problem import problem_of
+from app.ingest.edge.requests import Headers
+from app.ingest.edge.responses import JSON, Answer, headers_of
 from app.ingest.protocols.es_errors import error_body
-from app.ingest.requests import Headers
-from app.ingest.responses import JSON, Answer, headers_of
 
 PRODUCT = ("X-Elastic-Product", "Elasticsearch")
 _CHALLENGE = 'Basic realm="ELK Vision", charset="UTF-8"'

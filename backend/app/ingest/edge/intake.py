@@ -15,13 +15,13 @@ import structlog
 from app.core.clock import Clock
 from app.core.errors import ElkError, Full, OverLimit, Unavailable
 from app.core.ids import OrgId, uuid7_run
-from app.ingest.admission import BodyMemory, BodyShare, Limits, read_body
-from app.ingest.decode import decode, split_encodings
-from app.ingest.intake_metrics import count_records
+from app.ingest.edge.admission import BodyMemory, BodyShare, Limits, read_body
+from app.ingest.edge.decode import decode, split_encodings
+from app.ingest.edge.metrics import count_records
+from app.ingest.edge.quotas import Quotas
+from app.ingest.edge.requests import Headers
+from app.ingest.edge.responses import Receive
 from app.ingest.protocols.records import MIB, Records
-from app.ingest.quotas import Quotas
-from app.ingest.requests import Headers
-from app.ingest.responses import Receive
 from app.journal.batch import Batch, encode
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from app.core.clock import utc_now
 from app.core.db import ask_database
 from app.core.errors import Unauthenticated
 from app.core.scope import Actor, ActorKind, Scope
-from app.ingest.auth import Admitted, Shown
+from app.ingest.edge.auth import Admitted, Shown
 from app.users.authentication import PersonCaller, scope_of
 from app.users.credentials import KeyShown, TokenShown
 from app.users.selectors import find_api_key, find_person

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import zstandard
 
 from app.core.errors import Invalid, TooLarge
-from app.ingest.responses import UnsupportedMedia
+from app.ingest.edge.responses import UnsupportedMedia
 
 ACCEPTED_ENCODINGS = "gzip, deflate, zstd"
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from app.core.addresses import client_address, network_of
 from app.core.errors import Invalid
 from app.core.request_context import request_id_from
-from app.ingest.responses import ASGIScope
+from app.ingest.edge.responses import ASGIScope
 
 Headers = Mapping[str, str]
 

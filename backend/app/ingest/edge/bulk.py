@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from app.core.scope import Scope
-from app.ingest.elastic_errors import encoded_answer
-from app.ingest.intake import Intake
-from app.ingest.native import asked_stream
+from app.ingest.edge.elastic_errors import encoded_answer
+from app.ingest.edge.intake import Intake
+from app.ingest.edge.native import asked_stream
+from app.ingest.edge.requests import Request
+from app.ingest.edge.responses import Answer, MethodNotAllowed, NotAcceptable, Receive
 from app.ingest.protocols import es_answer, es_bulk
-from app.ingest.requests import Request
-from app.ingest.responses import Answer, MethodNotAllowed, NotAcceptable, Receive
 
 _METHODS = ("POST", "PUT")
 _CONTENT_TYPE = re.compile(

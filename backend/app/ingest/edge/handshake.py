@@ -13,11 +13,11 @@ import orjson
 from app.core.clock import Clock
 from app.core.errors import NotFound, TooLarge
 from app.core.scope import Scope
-from app.ingest.declared import Declared, DeclaredLimits, DeclaredNames, Kind
-from app.ingest.elastic_errors import elastic_answer
+from app.ingest.edge.declared import Declared, DeclaredLimits, DeclaredNames, Kind
+from app.ingest.edge.elastic_errors import elastic_answer
+from app.ingest.edge.requests import Request
+from app.ingest.edge.responses import Answer, MethodNotAllowed
 from app.ingest.protocols.es_errors import ElasticRefused, invalid_argument
-from app.ingest.requests import Request
-from app.ingest.responses import Answer, MethodNotAllowed
 
 # Names that shippers use without declaring them first.
 USUAL_NAMES = (
