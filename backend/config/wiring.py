@@ -12,7 +12,7 @@ from app.core.file_lock import LockFile
 from app.ingest.edge.accounts import look_up_sender
 from app.ingest.edge.asgi import Edge, Settings, Stores, build
 from app.ingest.edge.auth import CachedAuthenticator
-from app.ingest.edge.cluster import Cluster
+from app.ingest.edge.elastic.cluster import Cluster
 from app.ingest.edge.intake import JournalWriter, ShippedNumber, anybody, as_it_came
 from app.ingest.edge.stored_names import StoredNames
 from app.ingest.exclusive import mark_intake

@@ -11,12 +11,12 @@ from app.core.errors import Broken, ElkError
 from app.ingest.edge import metrics
 from app.ingest.edge.admission import HungUp, Limits
 from app.ingest.edge.auth import Authenticator
-from app.ingest.edge.bulk import BulkEndpoint
-from app.ingest.edge.cluster import Cluster
-from app.ingest.edge.declared import DeclaredLimits, DeclaredNames
-from app.ingest.edge.elastic import ElasticEndpoint, ElasticParts, is_elastic, path_names
-from app.ingest.edge.elastic_errors import elastic_error, must_be_cut
-from app.ingest.edge.handshake import Handshake
+from app.ingest.edge.elastic.bulk import BulkEndpoint
+from app.ingest.edge.elastic.cluster import Cluster
+from app.ingest.edge.elastic.declared import DeclaredLimits, DeclaredNames
+from app.ingest.edge.elastic.errors import elastic_error, must_be_cut
+from app.ingest.edge.elastic.handshake import Handshake
+from app.ingest.edge.elastic.paths import ElasticEndpoint, ElasticParts, is_elastic, path_names
 from app.ingest.edge.intake import (
     Check,
     Intake,

@@ -9,7 +9,7 @@ from app.core.clock import utc_now
 from app.core.db import ask_database
 from app.core.errors import OverLimit
 from app.core.scope import Scope
-from app.ingest.edge.declared import Declared, DeclaredLimits, Kind
+from app.ingest.edge.elastic.declared import Declared, DeclaredLimits, Kind
 from app.ingest.models import DeclaredName
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import OverLimit
-from app.ingest.edge.declared import Declared, DeclaredLimits, Kind
+from app.ingest.edge.elastic.declared import Declared, DeclaredLimits, Kind
 from app.ingest.edge.stored_names import StoredNames
 from app.ingest.models import DeclaredName
 from tests.conftest import Person

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.core.ids import OrgId
 from app.core.scope import Scope
-from app.ingest.edge.declared import Declared, Kind
+from app.ingest.edge.elastic.declared import Declared, Kind
 
 
 class RememberedNames:

@@ -23,8 +23,8 @@ from app.core.scope import Actor, ActorKind, Permission, Scope
 from app.ingest.edge.admission import Limits
 from app.ingest.edge.asgi import Settings, Stores, build
 from app.ingest.edge.auth import Admitted, CachedAuthenticator, LookUp, Shown
-from app.ingest.edge.cluster import Cluster
-from app.ingest.edge.declared import DeclaredNames
+from app.ingest.edge.elastic.cluster import Cluster
+from app.ingest.edge.elastic.declared import DeclaredNames
 from app.ingest.edge.quotas import Quotas
 from app.journal.batch import Batch, decode
 from app.journal.committer import GroupCommitter

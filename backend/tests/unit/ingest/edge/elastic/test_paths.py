@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from app.ingest.edge.cluster import Cluster, banner
-from app.ingest.edge.elastic import is_elastic, path_names, prefers_html
+from app.ingest.edge.elastic.cluster import Cluster, banner
+from app.ingest.edge.elastic.paths import is_elastic, path_names, prefers_html
 from tests.unit.ingest.edge.server import Served
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"

@@ -13,8 +13,8 @@ import orjson
 from app.core.clock import Clock
 from app.core.errors import NotFound, TooLarge
 from app.core.scope import Scope
-from app.ingest.edge.declared import Declared, DeclaredLimits, DeclaredNames, Kind
-from app.ingest.edge.elastic_errors import elastic_answer
+from app.ingest.edge.elastic.declared import Declared, DeclaredLimits, DeclaredNames, Kind
+from app.ingest.edge.elastic.errors import elastic_answer
 from app.ingest.edge.requests import Request
 from app.ingest.edge.responses import Answer, MethodNotAllowed
 from app.ingest.protocols.es_errors import ElasticRefused, invalid_argument

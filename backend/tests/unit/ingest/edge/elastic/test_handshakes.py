@@ -18,7 +18,7 @@ import pytest
 
 from tests.unit.ingest.edge.server import ALICES_KEY, CHARLIES_KEY, Served, answer_of, served
 
-CASES = Path(__file__).parents[3] / "cases" / "handshakes"
+CASES = Path(__file__).parents[4] / "cases" / "handshakes"
 
 
 @dataclass

@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 from app.core.errors import ElkError
 from app.core.scope import Permission, Scope
-from app.ingest.edge import cluster
 from app.ingest.edge.auth import Authenticator
-from app.ingest.edge.bulk import BulkEndpoint
-from app.ingest.edge.cluster import Cluster
-from app.ingest.edge.elastic_errors import elastic_answer, elastic_error
-from app.ingest.edge.handshake import Handshake, section_of
+from app.ingest.edge.elastic import cluster
+from app.ingest.edge.elastic.bulk import BulkEndpoint
+from app.ingest.edge.elastic.cluster import Cluster
+from app.ingest.edge.elastic.errors import elastic_answer, elastic_error
+from app.ingest.edge.elastic.handshake import Handshake, section_of
 from app.ingest.edge.intake import Intake
 from app.ingest.edge.requests import Request
 from app.ingest.edge.responses import Answer, ASGIScope, MethodNotAllowed, Receive

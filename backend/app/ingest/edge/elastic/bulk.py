@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from app.core.scope import Scope
-from app.ingest.edge.elastic_errors import encoded_answer
+from app.ingest.edge.elastic.errors import encoded_answer
 from app.ingest.edge.intake import Intake
 from app.ingest.edge.native import asked_stream
 from app.ingest.edge.requests import Request

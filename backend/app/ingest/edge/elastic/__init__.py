@@ -1,0 +1,1 @@
+"""What Elasticsearch's clients find: their bulk requests, and what they ask and declare before."""
