@@ -8,7 +8,7 @@ from app.core import redis
 from app.core.clock import SYSTEM_CLOCK
 from app.core.limits.shared import SharedLimiterOnLoop
 from app.ingest.edge.quotas import LoopLimiter, OwnLimiter, Quota, Quotas, SharedOrOwnLimiter
-from app.ingest.edge.stored_quotas import load_quotas
+from app.ingest.edge.stored.quotas import load_quotas
 
 # Senders wait for their answer: a Redis that takes longer counts as away.
 _MOST_SECONDS = 0.5

@@ -9,12 +9,12 @@ from django.conf import settings
 
 from app.core.clock import SYSTEM_CLOCK
 from app.core.file_lock import LockFile
-from app.ingest.edge.accounts import look_up_sender
 from app.ingest.edge.asgi import Edge, Settings, Stores, build
 from app.ingest.edge.auth import CachedAuthenticator
 from app.ingest.edge.elastic.cluster import Cluster
 from app.ingest.edge.intake import JournalWriter, ShippedNumber, anybody, as_it_came
-from app.ingest.edge.stored_names import StoredNames
+from app.ingest.edge.stored.accounts import look_up_sender
+from app.ingest.edge.stored.names import StoredNames
 from app.ingest.exclusive import mark_intake
 from app.ingest.shipping.assembly import observers, stream_directory
 from app.ingest.through.last_known import LastKnown

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from app.audit.selectors import list_audit_entries
 from app.core.pagination import ListRequest
 from app.ingest.edge.quotas import Quota
-from app.ingest.edge.stored_quotas import find_quota, load_quotas, set_quota
+from app.ingest.edge.stored.quotas import find_quota, load_quotas, set_quota
 from tests.conftest import Person
 
 

@@ -10,10 +10,10 @@ import pytest
 from app.core.clock import utc_now
 from app.core.errors import Forbidden, NotFound, Unauthenticated
 from app.core.scope import ActorKind, Permission
-from app.ingest.edge.accounts import look_up_sender
 from app.ingest.edge.auth import Shown
 from app.ingest.edge.elastic.declared import DeclaredLimits
-from app.ingest.edge.stored_names import StoredNames
+from app.ingest.edge.stored.accounts import look_up_sender
+from app.ingest.edge.stored.names import StoredNames
 from app.users.credentials import KeyShown, TokenShown
 from app.users.models import ApiKey
 from app.users.tokens import ACCESS_LIFETIME

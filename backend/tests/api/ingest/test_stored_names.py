@@ -6,7 +6,7 @@ import pytest
 
 from app.core.errors import OverLimit
 from app.ingest.edge.elastic.declared import Declared, DeclaredLimits, Kind
-from app.ingest.edge.stored_names import StoredNames
+from app.ingest.edge.stored.names import StoredNames
 from app.ingest.models import DeclaredName
 from tests.conftest import Person
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 from app.core.errors import NotFound
 from app.core.scope import system_scope
 from app.ingest.edge.quotas import Quota
-from app.ingest.edge.stored_quotas import find_quota, set_quota
+from app.ingest.edge.stored.quotas import find_quota, set_quota
 from app.users.selectors import get_organisation
 
 # What a column keeps.
