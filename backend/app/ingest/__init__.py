@@ -1,1 +1,1 @@
-"""The ASGI edge and the shipper."""
+"""Takes logs in: the edge, the shipper, and the way without a journal."""

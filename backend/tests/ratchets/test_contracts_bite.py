@@ -16,9 +16,11 @@ BACKEND = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("lint-imports")
 
 LAYERS = "Packages form one stack, and every new package must declare its place"
+INGEST = "Ingest is a stack of its own, and every new part declares its place"
 INSIDE = "HTTP and tasks call services; services call models; never upward"
 PURE = "The thinking parts know no framework and no vendor"
 PROTOCOLS = "Protocols and channels do not know each other"
+STORES_NOTHING = "What answers senders knows nothing of what stores"
 THIN = "Views and tasks reach data only through services and selectors"
 
 WRONG = [
@@ -38,6 +40,19 @@ WRONG = [
     ("app/alerts/engine/lifecycle.py", "from django.utils import timezone", PURE),
     ("app/ingest/protocols/otlp.py", "from app.ingest.protocols import loki", PROTOCOLS),
     ("app/ingest/protocols/otlp.py", "import starlette", PURE),
+    ("app/ingest/normalising/normalise.py", "from django.utils import timezone", PURE),
+    ("app/ingest/edge/intake.py", "from app.ingest.shipping import shipper", STORES_NOTHING),
+    ("app/ingest/edge/native.py", "from app.ingest.normalising import normalise", STORES_NOTHING),
+    ("app/ingest/protocols/hec.py", "from app.ingest.normalising import levels", STORES_NOTHING),
+    ("app/ingest/edge/asgi.py", "from app.ingest.through import storing", INGEST),
+    ("app/ingest/through/storing.py", "from app.ingest.edge import intake", INGEST),
+    ("app/ingest/shipping/shipper.py", "from app.ingest.edge import auth", INGEST),
+    ("app/ingest/shipping/prefetch.py", "from app.ingest.through import retried", INGEST),
+    ("app/ingest/shipping/saying.py", "from app.ingest.protocols import records", INGEST),
+    ("app/ingest/normalising/alike.py", "from app.ingest.shipping import pace", INGEST),
+    ("app/ingest/reading.py", "from app.ingest.protocols import ndjson", INGEST),
+    ("app/ingest/edge/quotas.py", "from app.ingest import models", "ingest.models is private"),
+    ("app/ingest/edge/auth.py", "from django.utils import timezone", "The edge knows Django only"),
     (
         "app/logstore/elastic/store.py",
         "from app.logstore.embedded import mapping",
@@ -125,6 +140,9 @@ def test_an_unplanned_package_is_refused(tmp_path: Path) -> None:
     for package in ("app", "config"):
         shutil.copytree(BACKEND / package, tmp_path / package)
     shutil.copy(BACKEND / "pyproject.toml", tmp_path)
-    (tmp_path / "app" / "utils").mkdir()
-    (tmp_path / "app" / "utils" / "__init__.py").touch()
-    assert "utils" in broken(tmp_path)[LAYERS]
+    for container in ("app", "app/ingest"):
+        (tmp_path / container / "utils").mkdir()
+        (tmp_path / container / "utils" / "__init__.py").touch()
+    said = broken(tmp_path)
+    assert "utils" in said[LAYERS]
+    assert "utils" in said[INGEST]
