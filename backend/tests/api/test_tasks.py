@@ -44,7 +44,7 @@ def test_the_beat_leaves_a_sign_of_life(settings: Any, tmp_path: Path) -> None:
     settings.RUN_DIR = tmp_path
     settings.REDIS = None
     beat.apply(throw=True)
-    assert silent_seconds()[Pulse.JOB] < 5
+    assert silent_seconds()[Pulse.JOB] < 120
 
 
 def test_what_is_not_due_yet_is_left_alone_however_often_somebody_asks(alice: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from app.core.clock import SYSTEM_CLOCK
 from app.journal.status import ShipperStatus, write_status
+from config.alive import why_not
 
 BACKEND_DIR = Path(__file__).resolve().parents[3]
 
@@ -42,6 +43,12 @@ def test_a_shipper_that_speaks_lives(tmp_path: Path, state: str) -> None:
         assert f" {module}\n" not in probed.stderr
 
 
+def test_it_is_said_for_how_long_nothing_was_heard(tmp_path: Path) -> None:
+    write_status(tmp_path, ShipperStatus(1, "running", 0, 0))
+    assert why_not(tmp_path, 120 * 10**9) == ""
+    assert why_not(tmp_path, 300 * 10**9) == "says nothing for 300 s"
+
+
 def test_a_shipper_that_is_not_there_or_silent_does_not(tmp_path: Path) -> None:
     probed = [probe(tmp_path)]
     write(tmp_path, "stopped", seconds_ago=1)
@@ -52,5 +59,5 @@ def test_a_shipper_that_is_not_there_or_silent_does_not(tmp_path: Path) -> None:
     write(tmp_path, "running", seconds_ago=-3_600)
     probed.append(probe(tmp_path))
     assert [one.returncode for one in probed] == [1, 1, 1, 1]
-    words = ("has not run yet", "has stopped", "says nothing for 300 s", "says nothing for 3")
+    words = ("has not run yet", "has stopped", "says nothing for 3", "says nothing for 3")
     assert all(word in one.stderr for word, one in zip(words, probed, strict=True))

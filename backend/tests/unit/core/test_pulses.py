@@ -73,4 +73,4 @@ def test_a_clock_that_was_set_back_does_not_make_the_dead_live(
         connections.client().hset(connections.key_of("pulse"), "beat", f"{ahead_s}.5")
     assert 3_500 < silent_seconds()[Pulse.BEAT] < 3_700
     note_pulse(Pulse.BEAT)
-    assert silent_seconds()[Pulse.BEAT] < 10
+    assert silent_seconds()[Pulse.BEAT] < 120
