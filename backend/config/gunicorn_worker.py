@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import sys
 from typing import Any
 
@@ -39,7 +41,10 @@ class WebWorker(UvicornWorker):
         grace_seconds = self.cfg.graceful_timeout - self._delay_seconds - CLOSING_SECONDS
         self.config.timeout_graceful_shutdown = max(1, grace_seconds)
         server = EndingServer(self.config, delay_seconds=self._delay_seconds, parent=self.ppid)
-        self._install_sigquit_handler()
+        # So its master tells a worker to end at once. The base class only takes a note of it.
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGQUIT, server.handle_exit, signal.SIGINT, None
+        )
         # What is inside of them: uvloop closes it, and around it gunicorn would complain.
         await server.serve(sockets=[listener.sock for listener in self.sockets])
         if not server.started:

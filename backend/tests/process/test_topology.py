@@ -154,6 +154,20 @@ def test_workers_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
         api.close()
 
 
+def test_a_master_that_is_told_to_end_at_once_kills_nobody(tmp_path: Path) -> None:
+    environment = environment_of(tmp_path / "data", WEB_CONCURRENCY="1")
+    manage(environment, "migrate", "--verbosity", "0")
+    api = WebProgram(GUNICORN, environment)
+    try:
+        api.start()
+        api.wait_until_answering()
+        os.kill(api.pid, signal.SIGINT)
+        assert api.wait() == 0
+        assert "SIGKILL" not in api.told
+    finally:
+        api.close()
+
+
 @pytest.mark.parametrize(
     ("parts", "mode", "is_ready"),
     [("api", "through", False), ("intake", "local", True), ("intake", "through", False)],
