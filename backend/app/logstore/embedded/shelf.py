@@ -33,6 +33,12 @@ def homes_in(location: Path) -> Iterator[Home]:
                     yield Home(*parsed, period)
 
 
+def can_be_store(location: Path) -> bool:
+    """Whether this is a store's directory, or one that is still empty."""
+    names = _names(location)
+    return not names or WRITER_LOCK in names or any(parse_group(name) for name in names)
+
+
 def broken_in(location: Path) -> list[str]:
     """The names of the partitions that have been set aside."""
     return sorted(

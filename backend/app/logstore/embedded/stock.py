@@ -24,6 +24,7 @@ from app.logstore.embedded.questions import whole_organisation
 from app.logstore.embedded.schema import ORG_TAG, SCHEMA
 from app.logstore.embedded.shelf import (
     WRITER_LOCK,
+    can_be_store,
     directory_of,
     draft_of,
     finish_replacing,
@@ -54,6 +55,10 @@ class EmbeddedStock:
     """
 
     def __init__(self, location: Path) -> None:
+        if not can_be_store(location):
+            raise Conflict(
+                f"{str(location)!r} holds other things than logs: name its folder of logs"
+            )
         self._location = location
         self._cache = BlockCache(_CACHE_BYTES)
         self._partitions: dict[Home, Partition] = {}

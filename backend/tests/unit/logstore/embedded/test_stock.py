@@ -167,6 +167,18 @@ def test_while_a_shipper_writes_nobody_else_does(tmp_path: Path) -> None:
         assert is_held
 
 
+def test_a_directory_of_something_else_is_no_store(tmp_path: Path) -> None:
+    """As DATA_DIR, whose `logs` was meant: nobody would find what is put there."""
+    for name in ("logs", "journal"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(Conflict, match="holds other things than logs"):
+        EmbeddedStock(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal", "logs"]
+    # A store that was copied without its lock is one.
+    (tmp_path / "30d-pool0").mkdir()
+    EmbeddedStock(tmp_path).close()
+
+
 def test_records_are_put_once_and_hidden_never(tmp_path: Path, stock: EmbeddedStock) -> None:
     records = mixed()
     stock.put(POOL, records[:40])
