@@ -23,6 +23,7 @@ from app.core.clock import utc_now
 from app.core.ids import OrgId
 from app.core.limits.process import forget_limits
 from app.core.scope import Scope
+from app.logstore.elastic import cluster
 from app.users.authentication import forget_callers
 from app.users.models import Membership, Role
 from app.users.selectors import memberships_of
@@ -103,6 +104,16 @@ def _quick_flush() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = empty
     yield
     TransactionTestCase._fixture_teardown = original
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _started_shards() -> Iterator[None]:
+    """Whoever makes an index of Elasticsearch's waits until its shard has started, however long a busy
+    server takes: what is stored earlier waits in a lane, and is found a moment later only."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Less than any request is given.
+        patch.setattr(cluster, "_SHARD_PATIENCE", "25s")
+        yield
 
 
 @pytest.fixture(autouse=True)
