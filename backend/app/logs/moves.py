@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from app.core.errors import Unavailable
+from app.core.errors import Conflict, Unavailable
 from app.core.scope import Scope
 from app.logstore.moving import BATCH_RECORDS, Numbers, Removal, Stock, Tally
 from app.logstore.partitions import Home, period_bounds
@@ -105,6 +105,7 @@ class Mover:
             left = began + patience.writers_seconds - time.monotonic()
             self._wait(left, "every shipper has learned of the move")
         for move in copying:
+            self._require_unchanged(TO_OWN, move)
             through = self._copied(move, removals[move], above=copied[move] - _IN_DISORDER)
             found = self._verified(TO_OWN, replace(move, through=through), removals[move])
             emptying.append(found)
@@ -137,6 +138,11 @@ class Mover:
         """The moves of these partitions, and those that were cut off."""
         unfinished = {one.home for one in list_moves(self.scope, route) if one.phase != DONE}
         return [begin_move(self.scope, route, home) for home in sorted(unfinished.union(homes))]
+
+    def _require_unchanged(self, route: str, move: Move) -> None:
+        """Whoever was faster has turned the move: copies would not be hidden any more."""
+        if move not in list_moves(self.scope, route):
+            raise Conflict(f"somebody else moves {move.home.name}")
 
     def _verified(self, route: str, move: Move, removal: Removal) -> Move:
         """Counts and compares; from then on the copies count."""

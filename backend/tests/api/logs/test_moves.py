@@ -249,6 +249,29 @@ def test_waiting_is_for_those_who_may_not_know_yet(location: Path, alice: Person
     stock.close()
 
 
+def test_of_two_that_move_the_same_the_slower_one_copies_nothing_any_more(
+    location: Path, alice: Person
+) -> None:
+    """Copies of a move that is done are not hidden: what came in late would be seen twice."""
+    ours = records_of(alice.org_id, LAST_WEEK_NS)
+    fill(ElasticWriter(location), *ours)
+    late = a_record("late", org_id=alice.org_id, received=LAST_WEEK_NS, retention_class=3)
+    stock = ElasticStock(location)
+    slept: list[float] = []
+
+    def while_the_first_one_waits(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            Mover(alice.scope, Told()).to_own(stock, NOBODY_ELSE, now_ns=NOON_NS)
+            fill(ElasticWriter(location), late, number=2)
+
+    slow = Mover(alice.scope, Told(), sleep=while_the_first_one_waits)
+    with pytest.raises(Conflict, match="somebody else moves"):
+        slow.to_own(stock, Patience.of(600.0), now_ns=NOON_NS)
+    assert len(found(reading(location), alice.scope)) == len(ours) + 1
+    stock.close()
+
+
 def test_a_copy_that_was_lost_is_found_out_and_nothing_goes(location: Path, alice: Person) -> None:
     ours = records_of(alice.org_id, LAST_WEEK_NS)
     fill(ElasticWriter(location), *ours)
