@@ -157,6 +157,9 @@ LOGGING = {
     "app_level": env.choice("APP_LOG_LEVEL", LOG_LEVEL, LOG_LEVELS),
 }
 METRICS_TOKEN = env.find("METRICS_TOKEN")
+if METRICS_DIR.is_relative_to(DATA_DIR):
+    # With the database in it, which nobody else on the machine has any business with.
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 # prometheus_client reads this when it is imported, which is after the settings are.
 METRICS_DIR.mkdir(parents=True, exist_ok=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)

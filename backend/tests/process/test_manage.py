@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,13 @@ def test_a_worker_that_could_do_nothing_does_not_start(
 ) -> None:
     done = manage(environment_of(tmp_path), "worker", option)
     assert (done.returncode, done.stderr) == (1, f"CommandError: {sentence}\n")
+
+
+def test_what_a_command_keeps_is_nobody_else_s_to_read(tmp_path: Path) -> None:
+    data = tmp_path / "some" / "data"
+    assert manage(environment_of(data), "migrate", "--verbosity", "0").returncode == 0
+    assert (data / "db.sqlite3").exists()
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
 
 
 def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
