@@ -11,6 +11,7 @@ from app.ingest.shipping.pace import Pace
 from app.ingest.shipping.shipper import Parts, Shipper
 from app.ingest.shipping.stopping import Stop
 from app.journal.journal import Journal
+from app.logstore.interface import LogWriter
 
 PATIENCE_SECONDS = 60.0
 
@@ -41,3 +42,8 @@ def until(holds: Callable[[], bool], *, seconds_between: float = 0.005) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(seconds_between)
+
+
+def commit_all(writer: LogWriter) -> None:
+    """Commits until everything is stored: where a server is busy for seconds, records wait."""
+    until(lambda: writer.commit() is None, seconds_between=0.05)

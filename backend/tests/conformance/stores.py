@@ -28,6 +28,7 @@ from app.query.filters import Everything, Filter
 from tests.conformance.cast import ALICE
 from tests.conformance.records import ALWAYS, JOURNAL, a_sent_record
 from tests.elastic_indices import delete_indices
+from tests.shipping import commit_all
 
 EVERYTHING = Everything()
 
@@ -81,10 +82,14 @@ class Store:
         """Appends one entry, without a commit."""
         return self.writer.append(records, position=self.next_position())
 
+    def commit(self) -> None:
+        """Makes everything that was appended visible."""
+        commit_all(self.writer)
+
     def add(self, *records: RoutedRecord) -> AppendReport:
         """Appends one entry and commits."""
         report = self.append(*records)
-        self.writer.commit()
+        self.commit()
         return report
 
     def add_values(self, **values: Any) -> None:

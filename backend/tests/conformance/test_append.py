@@ -15,7 +15,7 @@ def test_a_record_is_visible_after_commit_and_not_before(store: Store) -> None:
     record = a_record()
     store.append(record)
     assert store.ids() == []
-    store.writer.commit()
+    store.commit()
     assert store.ids() == [record.id]
 
 
@@ -24,7 +24,7 @@ def test_entries_between_two_commits_become_visible_together(store: Store) -> No
     for record in records:
         store.append(record)
     assert store.ids() == []
-    store.writer.commit()
+    store.commit()
     assert store.ids() == sorted(record.id for record in records)
 
 
@@ -73,7 +73,7 @@ def test_the_caller_may_reuse_the_list(store: Store) -> None:
     sent = records[0].id
     store.writer.append(records, position=Position(HERE, 1))
     records.clear()
-    store.writer.commit()
+    store.commit()
     assert store.ids() == [sent]
 
 
@@ -82,7 +82,7 @@ def test_an_empty_entry_is_nothing_and_disturbs_nothing(store: Store) -> None:
     for number, records in ((1, []), (2, [record]), (3, [])):
         report = store.writer.append(records, position=Position(HERE, number))
         assert report == AppendReport(stored=len(records), repeated=0)
-        store.writer.commit()
+        store.commit()
     assert store.writer.append([record], position=Position(HERE, 2)) == AppendReport(0, 1)
     assert store.ids() == [record.id]
 
@@ -91,29 +91,29 @@ def test_an_entry_that_was_committed_changes_nothing_when_it_comes_again(store: 
     first, second = a_record(), a_record()
     assert store.writer.append([first], position=Position(HERE, 1)) == AppendReport(1, 0)
     assert store.writer.append([second], position=Position(HERE, 2)) == AppendReport(1, 0)
-    store.writer.commit()
+    store.commit()
     for number, record in ((1, first), (2, second)):
         again = store.writer.append([record], position=Position(HERE, number))
         assert again == AppendReport(stored=0, repeated=1)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == sorted([first.id, second.id])
 
 
 def test_the_entry_after_the_committed_ones_is_new(store: Store) -> None:
     first, second = a_record(), a_record()
     store.writer.append([first], position=Position(HERE, 7))
-    store.writer.commit()
+    store.commit()
     assert store.writer.append([second], position=Position(HERE, 8)) == AppendReport(1, 0)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == sorted([first.id, second.id])
 
 
 def test_every_journal_counts_for_itself(store: Store) -> None:
     first, second = a_record(), a_record()
     store.writer.append([first], position=Position(HERE, 5))
-    store.writer.commit()
+    store.commit()
     assert store.writer.append([second], position=Position(ELSEWHERE, 1)) == AppendReport(1, 0)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == sorted([first.id, second.id])
     again = store.writer.append([second], position=Position(ELSEWHERE, 1))
     assert again == AppendReport(stored=0, repeated=1)
@@ -127,10 +127,10 @@ def test_a_large_entry_over_many_organisations_and_classes_is_one_entry(store: S
         for at in (1, 2**40, 2**60)
     ]
     assert store.writer.append(records, position=Position(HERE, 1)) == AppendReport(36, 0)
-    store.writer.commit()
+    store.commit()
     again = store.writer.append(records, position=Position(HERE, 1))
     assert again == AppendReport(stored=0, repeated=36)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == sorted(record.id for record in records)
 
 
@@ -160,10 +160,10 @@ def test_what_was_let_go_is_gone_until_it_is_appended_again(store: Store) -> Non
     # A journal that took the entry out meanwhile goes on with the next.
     last = store.writer.append([made, sent], position=Position(HERE, 5))
     assert last == AppendReport(stored=2, repeated=0)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == sorted([made.id, sent.id])
     store.writer.let_go()
     assert store.writer.append([made], position=Position(HERE, 5)) == AppendReport(0, 1)
     store.writer.append([a_record()], position=Position(HERE, 6))
-    store.writer.commit()
+    store.commit()
     assert len(store.ids()) == 3

@@ -21,7 +21,7 @@ def test_the_same_record_sent_again_is_found_once(store: Store) -> None:
 def test_a_repetition_before_the_first_ones_commit_is_seen_too(store: Store) -> None:
     store.append(a_sent_record("order-1"))
     assert store.append(a_sent_record("order-1")) == AppendReport(stored=0, repeated=1)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == ["order-1"]
 
 
@@ -150,7 +150,7 @@ def test_what_waits_is_remembered_no_longer_than_what_is_stored(
             "order-1", content, received=received, retention_class=7, first_wins=first_wins
         )
         assert store.append(record) == AppendReport(1, 0)
-    store.writer.commit()
+    store.commit()
     assert store.ids() == ["order-1", "order-1"]
 
 

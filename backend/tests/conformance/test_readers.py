@@ -55,7 +55,7 @@ def test_what_was_shipped_before_a_restart_is_known_after_it(reopened: Store) ->
         assert again == AppendReport(stored=0, repeated=1)
     report = reopened.writer.append([a_record("new")], position=Position(JOURNAL, 4))
     assert report == AppendReport(stored=1, repeated=0)
-    reopened.writer.commit()
+    reopened.commit()
     assert len(reopened.ids()) == 4
 
 
@@ -65,7 +65,7 @@ def test_a_sent_id_is_known_after_a_restart(reopened: Store) -> None:
     other = a_sent_record("order-1", "another")
     report = reopened.writer.append([same, other], position=position)
     assert report == AppendReport(stored=1, repeated=1)
-    reopened.writer.commit()
+    reopened.commit()
     assert len(reopened.ids()) == 4
 
 

@@ -22,6 +22,7 @@ from app.logstore.registry import open_reader, open_writer
 from app.logstore.types import NS_PER_SECOND, Position, RoutedRecord
 from tests.conformance.records import NOON_NS, a_record
 from tests.elastic_indices import own_indices
+from tests.shipping import commit_all
 
 KEY = b"the key of these tests"
 
@@ -53,7 +54,7 @@ class Shelf:
     def put(self, *records: RoutedRecord) -> None:
         """Stores records; searches see them afterwards."""
         self.writer.append(records, position=Position(self.journal, next(self.numbers)))
-        self.writer.commit()
+        commit_all(self.writer)
 
     def put_record(self, scope: Scope, message: str = "it happened", **fields: Any) -> RoutedRecord:
         """Stores one record of the organisation, a second before noon unless said otherwise."""
