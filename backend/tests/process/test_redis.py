@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
+from tests.process.lives import wait_until_dead
 from tests.process.service import PASSWORD, Service, report
 from tests.process.standstill import within
 from tests.redis_server import RedisServer
@@ -77,8 +77,7 @@ def test_with_redis_everything_runs_and_ends_in_good_order(
     children = running.supervisor.children(recursive=True)
     assert running.stop() < 10
     with within(2.0):
-        _, alive = psutil.wait_procs(children, timeout=BACK_SECONDS)
-    assert alive == []
+        wait_until_dead(children, BACK_SECONDS)
     assert "Traceback" not in "\n".join(running.said)
 
 
@@ -91,8 +90,7 @@ def test_processes_of_the_worker_die_with_a_killed_supervisor(running: Service) 
     with within(10.0):
         running.process.kill()
         running.process.wait()
-        _, alive = psutil.wait_procs(children, timeout=BACK_SECONDS)
-    assert alive == []
+        wait_until_dead(children, BACK_SECONDS)
 
 
 @pytest.mark.parametrize("trouble", ["killed", "hanging"])

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
+from tests.process.lives import lives, wait_until_dead
 from tests.process.programs import environment_of, manage, wait_until
 from tests.process.running import BACKEND
 from tests.process.service import PARTS, STOP_SECONDS, Service, Tenant, report
@@ -139,7 +139,7 @@ def test_a_stop_keeps_what_was_acknowledged(
             assert running.process.wait(PATIENCE_SECONDS) == 0
     else:
         assert running.stop(number) < STOP_SECONDS
-    assert not any(child.is_running() for child in children)
+    assert not any(map(lives, children))
     assert not [line for line in running.said if "starts again" in line or "killed" in line]
     assert "Traceback" not in "\n".join(running.said)
     running.start()
@@ -177,8 +177,7 @@ def test_everything_dies_with_a_killed_supervisor_and_starts_again_at_once(
     with within(2.0):
         running.process.kill()
         running.process.wait()
-        _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
-    assert alive == []
+        wait_until_dead(children, PATIENCE_SECONDS)
     assert_starts_quickly(running)
 
 

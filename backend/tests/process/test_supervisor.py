@@ -16,6 +16,7 @@ import pytest
 from config.child import BLOCKED
 from config.spawn import spawn, wait
 from config.supervisor import ORDERLY_DELAY_SECONDS
+from tests.process.lives import lives, wait_until_dead
 from tests.process.standstill import within
 
 pytestmark = pytest.mark.alone
@@ -99,7 +100,7 @@ def test_a_stop_signal_ends_everybody(group: Group, number: signal.Signals) -> N
     with within(SECONDS):
         group.process.send_signal(number)
         assert group.process.wait(PATIENCE_SECONDS) == 0
-    assert not any(child.is_running() for child in children)
+    assert not any(map(lives, children))
     assert group.rest()[-1] == "stopped"
 
 
@@ -152,8 +153,7 @@ def test_children_die_with_a_killed_supervisor(group: Group) -> None:
     children = group.children()
     with within(2.0):
         group.process.kill()
-        _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
-    assert alive == []
+        wait_until_dead(children, PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("group", [("polite", "deaf")], indirect=True)
@@ -163,7 +163,7 @@ def test_a_child_that_does_not_listen_is_killed_before_ten_seconds_are_over(grou
         group.process.terminate()
         assert "deaf-1" in group.hear("killed after")
         assert group.process.wait(PATIENCE_SECONDS) == 0
-    assert not any(child.is_running() for child in children)
+    assert not any(map(lives, children))
 
 
 def test_all_stay_in_one_session_and_inherit_nothing(group: Group) -> None:
