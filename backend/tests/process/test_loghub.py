@@ -43,7 +43,7 @@ def as_json(service: Service, lines: list[Line]) -> Tenant:
 def as_bulk(service: Service, lines: list[Line]) -> Tenant:
     """The parsed tables, through elasticsearch-py's own bulk helper."""
     tenant = service.join("Bulks")
-    with Elasticsearch(tenant.url, api_key=tenant.key) as client:
+    with Elasticsearch(tenant.url, api_key=tenant.key, request_timeout=60) as client:
         stored, errors = bulk(
             client,
             (
@@ -100,7 +100,7 @@ def test_one_tenant_sees_nothing_of_the_others(
 ) -> None:
     charlie = service.join("Globex")
     assert charlie.count() == 0
-    with httpx.Client(base_url=service.url) as client:
+    with httpx.Client(base_url=service.url, timeout=60) as client:
         assert client.get("/api/v1/logs/search/").status_code == 401
     assert as_text.count("csv.EventId:*") == 0
     assert as_json.count("csv.EventId:*") == 16_000

@@ -166,7 +166,7 @@ def test_a_tail_refuses_what_cannot_be_asked_and_who_may_not(running: Service) -
         wrong = client.get(TAIL, params={"q": "status:[500 TO"})
         assert (wrong.status_code, wrong.json()["code"]) == (400, "query_syntax")
         assert client.head(TAIL).headers["content-type"].startswith("text/event-stream")
-    assert httpx.get(f"{running.url}{TAIL}").status_code == 401
+    assert httpx.get(f"{running.url}{TAIL}", timeout=60).status_code == 401
 
 
 def test_places_are_bounded_and_given_back_by_whoever_leaves(running: Service) -> None:

@@ -105,7 +105,7 @@ def test_several_processes_without_redis_say_that_each_counts_for_itself(group: 
         assert len(said) == 1, program.told
         assert "set REDIS_HOST" in said[0]
         assert "processes=2" in said[0]
-    redis = httpx.get(f"{group.api.url}/health/").json()["checks"]["redis"]
+    redis = httpx.get(f"{group.api.url}/health/", timeout=60).json()["checks"]["redis"]
     assert (redis["status"], redis["detail"]) == (
         "degraded",
         "2 processes count limits and quotas each for itself: set REDIS_HOST",

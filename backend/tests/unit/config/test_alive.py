@@ -22,7 +22,7 @@ def probe(data_dir: Path) -> subprocess.CompletedProcess[str]:
         env={"DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

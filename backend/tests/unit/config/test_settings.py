@@ -21,7 +21,7 @@ def manage(data_dir: Path, *arguments: str, **environ: str) -> subprocess.Comple
         env={"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

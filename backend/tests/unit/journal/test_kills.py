@@ -92,7 +92,7 @@ print([entry.payload for entry in journal.read(0, max_bytes=100)])
 """
     command = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=True, env={**os.environ}
+        command, capture_output=True, text=True, timeout=300, check=True, env={**os.environ}
     )
     assert done.stdout.splitlines()[-3:] == ["journal_full", "2", "[b'before', b'after']"]
 
@@ -194,5 +194,5 @@ print("=", state.entries == len(entries) == state.last_number, entries[0].payloa
 
 def _said_by(program: str, directory: Path) -> list[str]:
     command = [sys.executable, "-c", program, str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return [line[2:] for line in done.stdout.splitlines() if line.startswith("= ")]

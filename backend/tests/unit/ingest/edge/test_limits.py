@@ -253,7 +253,7 @@ def test_an_upload_that_stands_still_takes_room_from_its_own_sender_alone(
     settings.TRUSTED_PROXIES = 1
     with (
         served(tmp_path, limits=Limits(held_bytes=1000)) as edge,
-        socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", edge.port), timeout=PATIENCE_SECONDS) as connection,
     ):
         connection.sendall(
             head("Content-Length: 600", "X-Forwarded-For: 192.0.2.1", "Expect: 100-continue")

@@ -189,7 +189,7 @@ def test_a_record_that_kills_the_shipper_is_found_and_nothing_is_lost_or_doubled
     deaths = 0
     while not is_shipped(journal):
         assert deaths < MOST_DEATHS
-        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=300, check=False)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
         deaths += done.returncode != 0
     store = EmbeddedReader(tmp_path)

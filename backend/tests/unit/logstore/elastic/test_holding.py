@@ -80,7 +80,7 @@ def test_what_is_held_alone_stays_and_nothing_is_lost_or_doubled_by_kills(
         command = [sys.executable, "-c", SHIPPER, str(tmp_path), str(location)]
         environment = {**os.environ, VARIABLE: fault}
         done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=60, check=False
+            command, env=environment, capture_output=True, timeout=300, check=False
         )
         assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     names = ["first", "held", *FAULTS]

@@ -89,7 +89,7 @@ def check(expectation: str, host: str, answer: tuple[int, dict[str, str], bytes]
 
 def replay(path: Path, edge: Served, key: str) -> None:
     host = f"127.0.0.1:{edge.port}"
-    with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=60) as connection:
         for step in steps_of(path):
             connection.sendall(bytes_of(step, host, key))
             answer = answer_of(connection, is_head=step.sent[0].startswith("HEAD "))
