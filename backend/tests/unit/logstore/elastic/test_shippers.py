@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.core.errors import Unavailable
 from app.logstore.elastic.cluster import Cluster
 from app.logstore.elastic.mapping import POOLED_FIELDS
 from app.logstore.elastic.partition import catalogued_paths
@@ -23,6 +25,7 @@ from tests.conformance.records import ALWAYS, NOON_NS, a_record, a_sent_record
 
 pytestmark = pytest.mark.elastic
 JOURNALS = ("018f3c00-0000-7000-8000-0000000000f0", "018f3c00-0000-7000-8000-0000000000f1")
+PATIENCE_SECONDS = 120.0
 # The two sides of a midnight.
 AFTER_NS = NOON_NS + NS_PER_DAY // 2
 BEFORE_NS = AFTER_NS - NS_PER_SECOND
@@ -112,13 +115,17 @@ def test_whatever_two_shippers_bring_of_few_ids_each_content_is_stored_once(
 
 
 def _ship_at_random(location: Path, journal: str, chance: random.Random) -> set[tuple[str, str]]:
-    """Appends and commits; sometimes the shipper dies in the middle of a commit, and comes again."""
+    """Appends and commits; sometimes the shipper dies in the middle of a commit, and comes again. So
+    does one that cannot look into what the other one makes this moment."""
     dying = _Dying()
     shipper = ElasticWriter(location, fault=dying)
     entries: list[list[RoutedRecord]] = []
-    committed = 0
-    for _ in range(40):
-        if chance.random() < 0.6 or not entries:
+    committed = steps = 0
+    until = time.monotonic() + PATIENCE_SECONDS
+    while steps < 40 or committed < len(entries):
+        assert time.monotonic() < until
+        steps += 1
+        if steps <= 40 and (chance.random() < 0.6 or not entries):
             entries.append([_one_of_few(chance) for _ in range(chance.randint(1, 6))])
             shipper.append(entries[-1], position=Position(journal, len(entries)))
             continue
@@ -126,13 +133,12 @@ def _ship_at_random(location: Path, journal: str, chance: random.Random) -> set[
         try:
             shipper.commit()
             committed = len(entries)
-        except _Died:
+        except (_Died, Unavailable):
             dying.at = ""
             shipper = ElasticWriter(location, fault=dying)
             for number, records in enumerate(entries[committed:], start=committed + 1):
                 shipper.append(records, position=Position(journal, number))
     dying.at = ""
-    shipper.commit()
     shipper.close()
     return {(record.id, record.message) for records in entries for record in records}
 
