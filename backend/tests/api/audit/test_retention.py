@@ -20,7 +20,7 @@ from tests.conftest import Person
 
 def remember(person: Person, action: str, *, at: datetime) -> None:
     AuditEntry.objects.create_for(
-        person.scope, id=uuid7(unix_ms=int(at.timestamp() * 1000)), at=at, action=action
+        person.scope, id=uuid7(unix_ns=int(at.timestamp() * 1e9)), at=at, action=action
     )
 
 
