@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -245,18 +245,19 @@ def test_many_partitions_do_not_stay_open(tmp_path: Path) -> None:
     writer = EmbeddedWriter(tmp_path, places=lambda _org_id: own)
     for number, org_id in enumerate(organisations, 1):
         writer.append([a_record(org_id=org_id)], position=at(number))
-    open_files = [link for link in Path("/proc/self/fd").iterdir() if _leads_into(link, tmp_path)]
-    sources = [link for link in open_files if link.readlink().suffix == ".zst"]
-    assert len(sources) <= MAX_OPEN + 1
+    opened = [path for path in _open_files() if path.is_relative_to(tmp_path)]
+    assert 0 < len([path for path in opened if path.suffix == ".zst"]) <= MAX_OPEN + 1
     writer.close()
     assert len(list(tmp_path.glob("30d-*/*"))) == len(organisations)
 
 
-def _leads_into(link: Path, directory: Path) -> bool:
-    try:
-        return link.readlink().is_relative_to(directory)
-    except FileNotFoundError:
-        return False
+def _open_files() -> list[Path]:
+    """What this process has open; threads of tantivy may close theirs meanwhile."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(link.readlink())
+    return found
 
 
 def test_a_second_writer_has_to_wait(tmp_path: Path) -> None:
