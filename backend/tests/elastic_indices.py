@@ -11,6 +11,7 @@ from pathlib import Path
 from app.logstore.elastic.cluster import Cluster, Missing
 from app.logstore.interface import LogReader, LogWriter
 from app.logstore.types import StoreHealth
+from tests.shipping import until
 
 _PATIENCE_SECONDS = 120.0
 _TOO_LATE = "the log store did not answer in time"
@@ -39,13 +40,13 @@ def delete_indices(prefix: str) -> None:
     nothing is left.
     """
     cluster = Cluster(os.environ["ELASTICSEARCH_HOSTS"])
-    until = time.monotonic() + _PATIENCE_SECONDS
-    is_there = True
-    while is_there:
+
+    def are_gone() -> bool:
         with suppress(Missing):
             cluster.call("DELETE", f"/{prefix}*")
-        is_there = bool(cluster.call("GET", f"/{prefix}*/_settings/index.uuid"))
-        assert not is_there or time.monotonic() < until, f"{prefix}* cannot be deleted"
+        return not cluster.call("GET", f"/{prefix}*/_settings/index.uuid")
+
+    until(are_gone)
     with suppress(Missing):
         cluster.call("DELETE", f"/_index_template/{prefix}*")
     cluster.close()
@@ -60,7 +61,7 @@ def set_flood_block(cluster: Cluster, days: int, *, is_on: bool) -> None:
 def answered_health(store: LogReader | LogWriter) -> StoreHealth:
     """What a store says of itself once its server answers within the second that health may take,
     for which tests beside this one may keep it too busy."""
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while (health := store.health()).detail == _TOO_LATE and time.monotonic() < until:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (health := store.health()).detail == _TOO_LATE and time.monotonic() < deadline:
         time.sleep(0.1)
     return health
